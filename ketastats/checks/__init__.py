@@ -1,0 +1,1 @@
+"""Reusable questions about a table, each answered by a list of problems."""

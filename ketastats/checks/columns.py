@@ -1,0 +1,67 @@
+"""Whether a table has the columns a step needs, of the kind it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ketastats.errors import DataError, Problem, problem
+
+
+def missing_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
+    """One problem that names every absent column."""
+    absent = [name for name in names if name not in frame.columns]
+    if not absent:
+        return []
+    return [
+        problem("missing_column", table, ", ".join(absent), [], "not in the table",
+                f"Add {'it' if len(absent) == 1 else 'them'}, or name the source column in the mapping file")
+    ]
+
+
+def not_numbers(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
+    """Cells of number columns that hold text, with per-cent signs told apart."""
+    found = []
+    for name in names:
+        if name not in frame.columns or pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        given = frame[name].notna().to_numpy()
+        parsed = pd.to_numeric(frame[name], errors="coerce").isna().to_numpy()
+        bad = np.flatnonzero(given & parsed)
+        if bad.size == 0:
+            continue
+        signs = frame[name].iloc[bad].astype("string").str.strip().str.endswith("%")
+        if signs.any():
+            found.append(problem("percent_sign", table, name, bad[signs.to_numpy()], "holds a per-cent sign",
+                                 "Write a share as a number from 0 to 1, and scores as plain numbers"))
+        others = bad[~signs.to_numpy()]
+        if others.size:
+            found.append(problem("not_a_number", table, name, others, "holds text where a number is needed",
+                                 "Correct the cells, or leave them empty if nothing was recorded"))
+    return found
+
+
+def missing_values(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
+    """Empty cells of columns that must be complete."""
+    found = []
+    for name in names:
+        if name not in frame.columns:
+            continue
+        empty = np.flatnonzero(frame[name].isna().to_numpy())
+        if empty.size:
+            found.append(problem("missing_value", table, name, empty, "empty",
+                                 "Fill the cells, or leave the rows out of the file"))
+    return found
+
+
+def require_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> None:
+    """Raise `DataError` unless every column is there."""
+    refuse(missing_columns(frame, names, table=table), source=f"The table of {table}")
+
+
+def refuse(problems: Sequence[Problem], *, source: str) -> None:
+    """Raise `DataError` with all `problems`, if there are any."""
+    if problems:
+        raise DataError(source, problems)

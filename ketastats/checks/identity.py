@@ -1,0 +1,48 @@
+"""Whether rows belong together and are told apart, and whether a column could tell who someone is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ketastats.errors import Problem, problem
+
+_IDENTIFIERS = re.compile(
+    r"^(first|last|full|sur|given|patient|subject)?_?name$|^name$|e_?mail|phone|mobile|address|street|post_?code|"
+    r"^zip|^mrn$|medical_record|^ssn$|social_security|nhs_?number|passport|birth_?(date|day)|date_of_birth|^dob$|"
+    r"^brthdtc?$|insurance|ip_address",
+    re.IGNORECASE,
+)
+
+
+def duplicated_rows(
+    frame: pd.DataFrame, keys: Sequence[str], *, table: str, what: str, remedy: str
+) -> list[Problem]:
+    """Rows that repeat an earlier row's keys."""
+    present = [key for key in keys if key in frame.columns]
+    bad = np.flatnonzero(frame.duplicated(present).to_numpy())
+    if bad.size == 0:
+        return []
+    return [problem("duplicate", table, " and ".join(present), bad, what, remedy)]
+
+
+def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[Problem]:
+    """Rows of subjects who are not in the table of subjects."""
+    known = frame["usubjid"].isin(subjects["usubjid"])
+    bad = np.flatnonzero(~known.to_numpy() & frame["usubjid"].notna().to_numpy())
+    if bad.size == 0:
+        return []
+    return [problem("unknown_subject", table, "usubjid", bad, "subject not in the table of subjects",
+                    "Add the subjects, or leave these rows out")]
+
+
+def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
+    """Columns whose name says that they identify a person."""
+    bad = [str(name) for name in frame.columns if _IDENTIFIERS.search(str(name))]
+    if not bad:
+        return []
+    return [problem("identifying_column", table, ", ".join(bad), [], "looks like a direct identifier",
+                    "Remove it: ketastats works on de-identified data only")]

@@ -1,0 +1,1 @@
+"""The five tables of a cohort and what makes them whole."""

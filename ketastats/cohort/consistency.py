@@ -1,0 +1,125 @@
+"""Whether the tables of a cohort agree with each other and with time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ketastats.checks.identity import duplicated_rows, orphans
+from ketastats.checks.ranges import scores_out_of_range, unknown_instruments
+from ketastats.cohort.schema import MEDICATION_CATEGORIES, SEVERITIES
+from ketastats.errors import Problem, problem
+
+
+def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    """Return every disagreement between and within typed tables."""
+    subjects = tables["subjects"]
+    found = duplicated_rows(subjects, ["usubjid"], table="subjects",
+                            what="a second record for one subject", remedy="Keep one row per subject")
+    for name in ("doses", "scores", "events", "medications"):
+        found += orphans(tables[name], subjects, table=name)
+    found += _score_problems(tables["scores"])
+    found += _dose_problems(tables["doses"], subjects)
+    found += _event_problems(tables["events"])
+    found += _code_problems(tables["medications"], "cmcat", MEDICATION_CATEGORIES, "medications")
+    found += _window_problems(tables["windows"])
+    return found
+
+
+def _score_problems(scores: pd.DataFrame) -> list[Problem]:
+    found = unknown_instruments(scores) + scores_out_of_range(scores)
+    found += duplicated_rows(
+        scores, ["usubjid", "paramcd", "aperiod", "afrlt"], table="scores",
+        what="a second score of one subject on one instrument at one time",
+        remedy="Keep one, or give the rule by which they are combined before loading",
+    )
+    if "avisitn" in scores.columns:
+        keys = [key for key in ("usubjid", "paramcd", "aperiod") if key in scores.columns]
+        found += _out_of_order(scores, keys, "avisitn", table="scores")
+    return found
+
+
+def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]:
+    found = duplicated_rows(doses, ["usubjid", "aperiod", "exseq"], table="doses",
+                            what="a second dose with the same number for one subject",
+                            remedy="Number the doses 1, 2, 3 ... within each subject")
+    keys = [key for key in ("usubjid", "aperiod") if key in doses.columns]
+    found += _out_of_order(doses, keys, "exseq", table="doses")
+    if "exdosekg" not in doses.columns or doses["exdosekg"].isna().all():
+        return found
+    weight_of = subjects.drop_duplicates("usubjid").set_index("usubjid")
+    weight = (
+        doses["usubjid"].map(weight_of["weightbl"]).to_numpy(dtype=float, na_value=np.nan)
+        if "weightbl" in weight_of.columns
+        else np.full(len(doses), np.nan)
+    )
+    per_kg = doses["exdosekg"].to_numpy()
+    without = np.flatnonzero(~np.isnan(per_kg) & np.isnan(weight))
+    if without.size:
+        found.append(problem("missing_weight", "doses", "exdosekg", without,
+                             "a dose per kg of a subject without a body weight",
+                             "Add weightbl (kg) to the table of subjects, or give exdose (mg) alone"))
+    if "exdose" in doses.columns:
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(doses["exdose"].to_numpy() / weight - per_kg) > 0.1 * per_kg + 0.01
+        if apart.any():
+            found.append(problem("dose_mismatch", "doses", "exdose and exdosekg", np.flatnonzero(apart),
+                                 "mg divided by body weight is more than 10% away from mg/kg",
+                                 "Check the units: exdose is in mg, exdosekg in mg/kg, weightbl in kg"))
+    return found
+
+
+def _event_problems(events: pd.DataFrame) -> list[Problem]:
+    found = _code_problems(events, "aesev", SEVERITIES, "events")
+    order = [name for name in ("astrlt", "aenrlt_left", "aenrlt_right") if name in events.columns]
+    for earlier, later in zip(order, order[1:], strict=False):
+        bad = np.flatnonzero((events[later] < events[earlier]).to_numpy())
+        if bad.size:
+            found.append(problem("time_order", "events", f"{earlier} and {later}", bad,
+                                 "ends before it starts", "Correct the times (hours since the first dose)"))
+    return found
+
+
+def _code_problems(
+    frame: pd.DataFrame, column: str, allowed: tuple[str, ...], table: str
+) -> list[Problem]:
+    if column not in frame.columns:
+        return []
+    bad = np.flatnonzero((frame[column].notna() & ~frame[column].isin(allowed)).to_numpy())
+    if bad.size == 0:
+        return []
+    return [problem("unknown_code", table, column, bad, f"not one of {', '.join(allowed)}",
+                    "Recode the rows in the mapping file")]
+
+
+def _window_problems(windows: pd.DataFrame) -> list[Problem]:
+    found = []
+    bad = np.flatnonzero(
+        ((windows["from"] > windows["target"]) | (windows["target"] > windows["to"])).to_numpy()
+    )
+    if bad.size:
+        found.append(problem("window", "windows", "from, target, to", bad, "the target is outside its window",
+                             "Put the target between from and to"))
+    ordered = windows.sort_values("from", kind="stable")
+    overlap = ordered["from"].to_numpy()[1:] < ordered["to"].to_numpy()[:-1]
+    if overlap.any():
+        found.append(problem("window", "windows", "from and to", ordered.index[1:][overlap],
+                             "the window begins before the one before it ends",
+                             "Windows are [from, to): let each begin where the last one ends or later"))
+    return found
+
+
+def _out_of_order(
+    frame: pd.DataFrame, keys: list[str], sequence: str, *, table: str
+) -> list[Problem]:
+    """Rows whose sequence number is higher, but whose time is earlier, than another row's."""
+    known = frame[frame[sequence].notna()].sort_values([*keys, sequence], kind="stable")
+    latest_before = known.groupby(keys, sort=False)["afrlt"].cummax()
+    bad = known.index[(known["afrlt"] < latest_before).to_numpy()]
+    if bad.empty:
+        return []
+    return [problem("time_order", table, f"{sequence} and afrlt", sorted(bad),
+                    f"{sequence} goes up while time goes back",
+                    "Correct afrlt (hours since the first dose) or the numbering")]

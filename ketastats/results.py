@@ -1,0 +1,200 @@
+"""The shape every answer has: a table in shared words, a sentence, a figure, and the files behind it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import pandas as pd
+
+from ketastats.provenance import Source
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHARED_WORDS = (
+    "term",
+    "n",
+    "estimate",
+    "std_error",
+    "statistic",
+    "df",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "conf_level",
+    "method",
+)
+"""Columns that every `to_frame()` ends with, in this order; missing where they mean nothing."""
+
+RESULT_MIME = "application/vnd.ketastats.result+json"
+SCHEMA_VERSION = 1
+
+
+@runtime_checkable
+class Result(Protocol):
+    """What a notebook, a report or a test may ask of any answer."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Numbers, unrounded, one row per estimate, ending in `SHARED_WORDS`."""
+        ...
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the answer and return the axes."""
+        ...
+
+    def _repr_html_(self) -> str: ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TabularResult:
+    """An answer that is a table: the base of all results of this package.
+
+    Subclasses add `plot`, `__str__` (one sentence) and mostly `display` (the table as a reader should see it).
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    sources: tuple[Source, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the numbers, unrounded, one row per estimate."""
+        return self.frame.copy()
+
+    def display(self) -> pd.DataFrame:
+        """Return the table as text, with headings and rounding for a reader."""
+        return display_estimates(self.frame)
+
+    def figure_text(self) -> str:
+        """Return what the figure shows, in words, for a reader who cannot see it."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} with {len(self.frame)} rows"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f'<p class="note">{escape(note)}</p>' for note in self.notes)
+        return html_table(self.display(), caption=str(self)) + notes
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> dict[str, str | dict[str, Any]]:
+        return {
+            "text/plain": str(self),
+            "text/html": self._repr_html_(),
+            RESULT_MIME: self.to_json(),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as plain data: sentence, numbers, display table, notes and sources."""
+        shown = self.display()
+        return {
+            "schema": SCHEMA_VERSION,
+            "kind": type(self).__name__,
+            "sentence": str(self),
+            "rows": records(self.frame),
+            "display": {"columns": list(shown.columns), "rows": shown.to_numpy().tolist()},
+            "notes": list(self.notes),
+            "sources": [{"name": s.name, "sha256": s.sha256} for s in self.sources],
+        }
+
+
+def in_shared_words(
+    rows: list[dict[str, Any]], *, own: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Build a result's table: own columns first, then every shared word, missing where not given."""
+    frame = pd.DataFrame(rows, columns=[*own, *SHARED_WORDS])
+    for word in ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"):
+        frame[word] = frame[word].astype("float64")
+    frame["n"] = frame["n"].astype("Int64")
+    return frame
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries of JSON values: missing and NaN become None, infinities the text inf."""
+    return [
+        {str(name): _json_value(value) for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def _json_value(value: Any) -> Any:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if hasattr(value, "item"):
+        return _json_value(value.item())
+    if isinstance(value, (str, int, float, bool)):
+        return value
+    return json.loads(json.dumps(value, default=str))
+
+
+def display_estimates(
+    frame: pd.DataFrame,
+    *,
+    heading: str = "Estimate",
+    as_percent: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Table for readers: labels, n, and the estimate with its limits in one column."""
+    labels = labels or {"term": ""}
+    shown = pd.DataFrame({title: frame[name].map(text) for name, title in labels.items()})
+    shown["n"] = frame["n"].map(count)
+    form = percent if as_percent else number
+    unit = " %" if as_percent else ""
+    level = frame["conf_level"].dropna().unique()
+    cover = f"{level[0]:.0%} " if len(level) == 1 else ""
+    shown[f"{heading}{unit} ({cover}interval)"] = [
+        estimate_text(row.estimate, row.conf_low, row.conf_high, form) for row in frame.itertuples()
+    ]
+    return shown
+
+
+def estimate_text(estimate: float, low: float, high: float, form: Any) -> str:
+    """Write ``35.3 (32.7 to 37.6)``; an absent interval is left out, an absent estimate is a dash."""
+    if pd.isna(estimate):
+        return "–"
+    if pd.isna(low) or pd.isna(high):
+        return str(form(estimate))
+    return f"{form(estimate)} ({form(low)} to {form(high)})"
+
+
+def percent(value: float) -> str:
+    """Write a share as per cent with one decimal, without the sign."""
+    return "∞" if math.isinf(value) else f"{100 * value:.1f}"
+
+
+def number(value: float) -> str:
+    """Write a number with three significant digits after a leading zero is allowed for."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.2f}".replace("-", "−")
+
+
+def count(value: Any) -> str:
+    """Write a count with thousands separated; a dash if missing."""
+    return "–" if pd.isna(value) else f"{int(value):,}"
+
+
+def text(value: Any) -> str:
+    """Write a label; a dash if missing."""
+    return "–" if value is None or pd.isna(value) else str(value)
+
+
+def html_table(shown: pd.DataFrame, *, caption: str = "") -> str:
+    """Plain HTML table with scoped headings; every value is escaped."""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in shown.columns)
+    body = []
+    for row in shown.itertuples(index=False):
+        first, *rest = (escape(str(value)) for value in row)
+        cells = "".join(f"<td>{value}</td>" for value in rest)
+        body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

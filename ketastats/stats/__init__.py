@@ -1,0 +1,1 @@
+"""Arithmetic from the literature: numbers in, numbers out, no subjects or visits."""

@@ -1,0 +1,272 @@
+"""Confidence intervals that compare two independent proportions.
+
+Arm 1 is compared with arm 2, the reference: difference p1 - p2, ratio p1 / p2, odds ratio. Every
+function takes
+
+x1, n1, x2, n2 : int
+    Events and trials in each arm.
+conf_level : float, default 0.95
+    Two-sided coverage, strictly between 0 and 1.
+
+and returns an `Interval`; ratios may end in infinity. Counts that cannot belong to one sample raise
+`ValueError`. Intervals that invert an exact test are in `exact_two_proportions`, intervals over strata in
+`stratified_proportions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp, inf, log, sqrt
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ketastats.stats.intervals import Interval, check_counts, two_sided_quantile
+from ketastats.stats.proportions import wilson_interval
+
+
+def wald_difference(
+    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
+) -> Interval:
+    """Risk difference by the normal approximation with unpooled variance, cut at -1 and 1.
+
+    References
+    ----------
+    Newcombe RG (1998). Stat Med 17:873-890, method 1.
+    """
+    z = _checked(x1, n1, x2, n2, conf_level)
+    p1, p2 = x1 / n1, x2 / n2
+    half = z * sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
+    return Interval(max(-1.0, p1 - p2 - half), min(1.0, p1 - p2 + half))
+
+
+def newcombe_difference(
+    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
+) -> Interval:
+    """Risk difference from the two Wilson intervals (hybrid score, no continuity correction).
+
+    References
+    ----------
+    Newcombe RG (1998). Stat Med 17:873-890, method 10.
+    """
+    _checked(x1, n1, x2, n2, conf_level)
+    p1, p2 = x1 / n1, x2 / n2
+    low1, high1 = wilson_interval(x1, n1, conf_level=conf_level)
+    low2, high2 = wilson_interval(x2, n2, conf_level=conf_level)
+    below = sqrt((p1 - low1) ** 2 + (high2 - p2) ** 2)
+    above = sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2)
+    return Interval(p1 - p2 - below, p1 - p2 + above)
+
+
+def miettinen_nurminen_difference(
+    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
+) -> Interval:
+    """Risk difference by the score test with variance factor N / (N - 1).
+
+    References
+    ----------
+    Miettinen O, Nurminen M (1985). Stat Med 4:213-226, equations 8 and 9.
+    """
+    z = _checked(x1, n1, x2, n2, conf_level)
+    total = n1 + n2
+
+    def score(difference: float) -> float:
+        p1, p2 = constrained_by_difference(x1, n1, x2, n2, difference)
+        variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * total / (total - 1)
+        return _standardised(x1 / n1 - x2 / n2 - difference, variance)
+
+    return _invert(score, z, -1.0, x1 / n1 - x2 / n2, 1.0)
+
+
+def miettinen_nurminen_ratio(
+    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
+) -> Interval:
+    """Risk ratio by the score test with variance factor N / (N - 1).
+
+    References
+    ----------
+    Miettinen O, Nurminen M (1985). Stat Med 4:213-226, equations 10 and 11.
+    """
+    total = n1 + n2
+    return _score_ratio(x1, n1, x2, n2, conf_level, factor=total / (total - 1))
+
+
+def koopman_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
+    """Risk ratio by the score test, without the factor N / (N - 1).
+
+    References
+    ----------
+    Koopman PAR (1984). Biometrics 40:513-517.
+    """
+    return _score_ratio(x1, n1, x2, n2, conf_level, factor=1.0)
+
+
+def log_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
+    """Risk ratio by the normal approximation to its logarithm; (0, inf) if an arm has no events.
+
+    References
+    ----------
+    Katz D, Baptista J, Azen SP, Pike MC (1978). Biometrics 34:469-474.
+    """
+    z = _checked(x1, n1, x2, n2, conf_level)
+    if x1 == 0 or x2 == 0:
+        return Interval(0.0, inf)
+    estimate = log(x1 / n1) - log(x2 / n2)
+    half = z * sqrt(1 / x1 - 1 / n1 + 1 / x2 - 1 / n2)
+    return Interval(exp(estimate - half), exp(estimate + half))
+
+
+def miettinen_nurminen_odds_ratio(
+    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
+) -> Interval:
+    """Odds ratio by the score test with variance factor N / (N - 1).
+
+    References
+    ----------
+    Miettinen O, Nurminen M (1985). Stat Med 4:213-226, equations 12 and 13.
+    """
+    z = _checked(x1, n1, x2, n2, conf_level)
+    if x1 + x2 in (0, n1 + n2):
+        return Interval(0.0, inf)
+    total = n1 + n2
+
+    def score(log_odds_ratio: float) -> float:
+        p1, p2 = _constrained_by_odds_ratio(x1, n1, x2, n2, exp(log_odds_ratio))
+        first, second = n1 * p1 * (1 - p1), n2 * p2 * (1 - p2)
+        variance = first * second / (first + second) if first + second > 0 else 0.0
+        return _standardised(x1 - n1 * p1, variance * total / (total - 1))
+
+    return _invert_on_log_scale(score, z, _odds_ratio(x1, n1, x2, n2))
+
+
+def log_odds_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
+    """Odds ratio by the normal approximation to its logarithm; (0, inf) if a cell is empty.
+
+    References
+    ----------
+    Woolf B (1955). Ann Hum Genet 19:251-253.
+    """
+    z = _checked(x1, n1, x2, n2, conf_level)
+    cells = (x1, n1 - x1, x2, n2 - x2)
+    if 0 in cells:
+        return Interval(0.0, inf)
+    estimate = log(cells[0] * cells[3] / (cells[1] * cells[2]))
+    half = z * sqrt(sum(1 / cell for cell in cells))
+    return Interval(exp(estimate - half), exp(estimate + half))
+
+
+def constrained_by_difference(
+    x1: float, n1: float, x2: float, n2: float, difference: float
+) -> tuple[float, float]:
+    """Maximum-likelihood p1, p2 under p1 - p2 = difference, from the cubic of the score equation.
+
+    References
+    ----------
+    Miettinen O, Nurminen M (1985). Stat Med 4:213-226, appendix I.
+    """
+    total = n1 + n2
+    cubic = total
+    square = (n1 + 2 * n2) * difference - total - (x1 + x2)
+    linear = (n2 * difference - total - 2 * x2) * difference + x1 + x2
+    constant = x2 * difference * (1 - difference)
+    shift = square / (3 * cubic)
+    q = shift**3 - square * linear / (6 * cubic**2) + constant / (2 * cubic)
+    spread = np.sign(q) * sqrt(max(0.0, shift**2 - linear / (3 * cubic)))
+    cosine = 0.0 if spread == 0 else float(np.clip(q / spread**3, -1.0, 1.0))
+    p2 = 2 * spread * np.cos((np.pi + np.arccos(cosine)) / 3) - shift
+    p2 = float(np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference)))
+    return min(1.0, max(0.0, p2 + difference)), p2
+
+
+def _constrained_by_ratio(
+    x1: int, n1: int, x2: int, n2: int, ratio: float
+) -> tuple[float, float]:
+    """Maximum-likelihood p1, p2 under p1 = ratio x p2 (Miettinen and Nurminen 1985, equation 11)."""
+    total = n1 + n2
+    quadratic = total * ratio
+    linear = n1 * ratio + x1 + n2 + x2 * ratio
+    constant = x1 + x2
+    root = sqrt(max(0.0, linear**2 - 4 * quadratic * constant))
+    # The smaller root, written so that it stays accurate for tiny and for huge ratios.
+    p2 = min(1.0, 2 * constant / (linear + root))
+    return min(1.0, ratio * p2), p2
+
+
+def _constrained_by_odds_ratio(
+    x1: int, n1: int, x2: int, n2: int, odds_ratio: float
+) -> tuple[float, float]:
+    """Maximum-likelihood p1, p2 under a given odds ratio: p2 solves a quadratic."""
+    events = x1 + x2
+    quadratic = n2 * (odds_ratio - 1)
+    linear = n1 * odds_ratio + n2 - events * (odds_ratio - 1)
+    root = sqrt(linear**2 + 4 * quadratic * events)
+    p2 = 2 * events / (linear + root) if linear > 0 else (root - linear) / (2 * quadratic)
+    # The constrained fit keeps the total of events, which gives p1 without dividing by 1 - p2.
+    return min(1.0, max(0.0, (events - n2 * p2) / n1)), p2
+
+
+def _score_ratio(
+    x1: int, n1: int, x2: int, n2: int, conf_level: float, factor: float
+) -> Interval:
+    z = _checked(x1, n1, x2, n2, conf_level)
+    if x1 == 0 and x2 == 0:
+        return Interval(0.0, inf)
+
+    def score(log_of_ratio: float) -> float:
+        ratio = exp(log_of_ratio)
+        p1, p2 = _constrained_by_ratio(x1, n1, x2, n2, ratio)
+        variance = (p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2) * factor
+        return _standardised(x1 / n1 - ratio * x2 / n2, variance)
+
+    estimate = inf if x2 == 0 else (x1 / n1) / (x2 / n2)
+    return _invert_on_log_scale(score, z, estimate)
+
+
+def _checked(x1: int, n1: int, x2: int, n2: int, conf_level: float) -> float:
+    check_counts(x1, n1)
+    check_counts(x2, n2)
+    return two_sided_quantile(conf_level)
+
+
+def _odds_ratio(x1: int, n1: int, x2: int, n2: int) -> float:
+    numerator, denominator = x1 * (n2 - x2), x2 * (n1 - x1)
+    return inf if denominator == 0 else numerator / denominator
+
+
+def _standardised(deviation: float, variance: float) -> float:
+    if variance > 0:
+        return deviation / sqrt(variance)
+    return 0.0 if abs(deviation) < 1e-15 else float(np.sign(deviation)) * inf
+
+
+def _invert(
+    score: Callable[[float], float], z: float, low: float, estimate: float, high: float
+) -> Interval:
+    """Values at which a falling score statistic passes z and -z."""
+
+    def limit(target: float, left: float, right: float) -> float:
+        def excess(value: float) -> float:
+            return float(np.clip(score(value), -1e6, 1e6)) - target
+
+        at_left, at_right = excess(left), excess(right)
+        if at_left <= 0:
+            return left
+        if at_right >= 0:
+            return right
+        return float(brentq(excess, left, right, xtol=1e-14, rtol=1e-14))
+
+    return Interval(limit(z, low, estimate), limit(-z, estimate, high))
+
+
+_FAR = 60.0  # on the log scale; a ratio of 1e26 stands for infinity
+
+
+def _invert_on_log_scale(
+    score: Callable[[float], float], z: float, estimate: float
+) -> Interval:
+    centre = min(_FAR, max(-_FAR, log(estimate) if estimate > 0 else -inf))
+    low, high = _invert(score, z, -_FAR, centre, _FAR)
+    return Interval(
+        0.0 if low <= -_FAR else exp(low),
+        inf if high >= _FAR else exp(high),
+    )
