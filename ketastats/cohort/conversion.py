@@ -36,7 +36,8 @@ def convert_table(raw: pd.DataFrame | None, table: str) -> tuple[pd.DataFrame, l
     complete = [name for name in required_columns(table) if name not in _MAY_BE_EMPTY]
     problems = missing_values(typed, complete, table=table)
     for column in TABLES[table]:
-        problems += outside_limits(
-            typed, column.name, column.low, column.high, table=table, unit=column.unit
-        )
+        if column.kind == "number":
+            problems += outside_limits(
+                typed, column.name, column.low, column.high, table=table, unit=column.unit
+            )
     return typed, problems

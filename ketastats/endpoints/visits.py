@@ -1,0 +1,117 @@
+"""Assessments to visits, and one row per subject at a visit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketastats.checks.columns import require_columns
+from ketastats.errors import DataError, UsageError, problem, unknown_name
+
+WINDOW_RULE = (
+    "an assessment belongs to the visit whose window [from, to) holds it; of several, the one "
+    "nearest to the target counts, the earlier on a tie"
+)
+"""The rule by which assessments are given to visits, in words for a report."""
+
+
+def derive_visits(scores: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+    """Give each assessment to a visit, by the visit windows.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Needs `usubjid`, `paramcd` and `afrlt` (hours). Not modified.
+    windows : DataFrame, one row per visit
+        `avisit`, `avisitn`, `target`, `from`, `to` in hours; a window is [from, to).
+
+    Returns
+    -------
+    DataFrame
+        `scores` in the same order with `avisit` and `avisitn` (missing outside every window) and `anl01fl`, True on the one
+        assessment per subject, instrument and visit that counts (`WINDOW_RULE`).
+    """
+    require_columns(scores, ["usubjid", "paramcd", "afrlt", "aval"], table="scores")
+    require_columns(windows, ["avisit", "avisitn", "target", "from", "to"], table="windows")
+    ordered = windows.sort_values("from", kind="stable").reset_index(drop=True)
+    time = scores["afrlt"].to_numpy(dtype=float)
+    at = np.searchsorted(ordered["from"].to_numpy(dtype=float), time, side="right") - 1
+    inside = (at >= 0) & (time < ordered["to"].to_numpy(dtype=float)[np.maximum(at, 0)])
+    row = pd.Series(np.where(inside, at, -1), index=scores.index)
+    visit = row.map(ordered["avisit"]).astype("string")
+    number = row.map(ordered["avisitn"]).astype("float64")
+    distance = (scores["afrlt"] - row.map(ordered["target"]).astype("float64")).abs()
+
+    keys = [key for key in ("usubjid", "paramcd", "aperiod") if key in scores.columns]
+    ranked = (
+        scores[[*keys, "afrlt"]]
+        .assign(avisitn=number, _distance=distance)
+        .loc[inside & scores["aval"].notna().to_numpy()]
+        .sort_values(["_distance", "afrlt"], kind="stable")
+    )
+    chosen = ranked.drop_duplicates([*keys, "avisitn"]).index
+    flag = pd.Series(False, index=scores.index)
+    flag.loc[chosen] = True
+    return scores.assign(avisit=visit, avisitn=number, anl01fl=flag)
+
+
+def select_visit(
+    scores: pd.DataFrame,
+    visit: str,
+    *,
+    subjects: pd.DataFrame,
+    instrument: str | None = None,
+) -> pd.DataFrame:
+    """Return one row per subject at one visit, missing where a subject was not seen.
+
+    Parameters
+    ----------
+    scores : DataFrame, one row per subject, instrument and assessment
+        Needs `usubjid`, `paramcd` and `avisit`; where `anl01fl` is present only its True rows are used.
+    visit : str
+        A value of `avisit`.
+    subjects : DataFrame, one row per subject
+        Everybody who belongs in the denominator: all randomised, or all enrolled.
+    instrument : str, optional
+        Needed if `scores` holds more than one.
+
+    Returns
+    -------
+    DataFrame
+        In the order of `subjects`: their columns, then those of `scores`, missing where a subject was not seen.
+
+    Raises
+    ------
+    UsageError
+        If there is no such visit, or several instruments and none named.
+    DataError
+        If a subject has two records at the visit.
+    """
+    require_columns(scores, ["usubjid", "paramcd", "avisit"], table="scores")
+    require_columns(subjects, ["usubjid"], table="subjects")
+    held = sorted(scores["paramcd"].dropna().unique())
+    if instrument is None:
+        if len(held) != 1:
+            raise UsageError(f"The table holds {', '.join(held)}: name one with instrument=")
+        instrument = held[0]
+    elif instrument not in held:
+        raise unknown_name("instrument in this table", instrument, held)
+    of_instrument = scores[scores["paramcd"] == instrument]
+    visits = of_instrument["avisit"].dropna().unique()
+    if visit not in visits:
+        raise unknown_name("visit", visit, visits)
+    at_visit = of_instrument[of_instrument["avisit"] == visit]
+    if "anl01fl" in at_visit.columns:
+        at_visit = at_visit[at_visit["anl01fl"]]
+    twice = np.flatnonzero(at_visit.duplicated("usubjid").to_numpy())
+    if twice.size:
+        raise DataError(
+            f"Visit {visit!r}",
+            [problem("duplicate", "scores", "usubjid and avisit", twice, "a second record of one subject at this visit",
+                     "Give the visits by windows (derive_visits), which says which record counts")],
+        )
+    repeated = [name for name in at_visit.columns if name in subjects.columns and name != "usubjid"]
+    merged = subjects.merge(at_visit.drop(columns=repeated), on="usubjid", how="left")
+    merged = merged.assign(paramcd=instrument, avisit=visit)
+    merged.attrs = dict(scores.attrs)
+    return merged

@@ -1,0 +1,1 @@
+"""Estimators: a table in, a result out, arithmetic left to `stats`."""

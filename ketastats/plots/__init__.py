@@ -1,0 +1,1 @@
+"""Tidy table in, axes out. No function here computes a statistic."""

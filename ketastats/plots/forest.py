@@ -1,0 +1,127 @@
+"""Estimates with their intervals under each other: the forest plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ketastats.plots.style import BAND, BLUE, GREY, INK, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROW_HEIGHT = 0.46  # inches
+_MARKER_OF_STANDING = {"inside": "o", "outside": "D", "undecided": "o", "": "s"}
+
+
+def draw_forest(
+    frame: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    xlabel: str = "Estimate",
+    as_percent: bool = False,
+    band: tuple[float, float] | None = None,
+    band_label: str = "",
+    reference: float | None = None,
+) -> Axes:
+    """Draw one row per estimate, first row on top; a figure of its own gets the height the rows need.
+
+    Parameters
+    ----------
+    frame : DataFrame in the shared words
+        `term`, `estimate`, `conf_low`, `conf_high`; optional `new_low`, `new_high` (thin line, where a new setting may lie), `low_seen`,
+        `high_seen` (a range that is no interval, drawn as ticks) and `standing` (inside, outside, undecided).
+    ax : Axes, optional
+    xlabel : str
+    as_percent : bool
+        Multiply by 100.
+    band : (float, float), optional
+        A claimed range, shaded.
+    reference : float, optional
+        A vertical line, such as no difference.
+
+    Returns
+    -------
+    Axes
+    """
+    axes = new_axes(ax, 3.0)
+    _set_height(axes, len(frame))
+    scale = 100.0 if as_percent else 1.0
+    if band is not None:
+        axes.axvspan(scale * band[0], scale * band[1], color=BAND, zorder=0, lw=0)
+        if band_label:
+            axes.annotate(band_label, (scale * (band[0] + band[1]) / 2, 1.0), xycoords=("data", "axes fraction"),
+                          ha="center", va="bottom", color=INK, fontsize=9)
+    if reference is not None:
+        axes.axvline(scale * reference, color=GREY, lw=1, zorder=1)
+    for position, row in enumerate(frame.to_dict("records")):
+        _draw_row(axes, -float(position), row, scale)
+    axes.set_ylim(-len(frame) + 0.55, 0.75)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlim(*_limits(frame, scale, band, reference, as_percent))
+    axes.set_xlabel(xlabel)
+    return axes
+
+
+def _set_height(axes: Axes, n_rows: int) -> None:
+    canvas = axes.get_figure(root=True)
+    if canvas is not None and len(canvas.axes) == 1:
+        canvas.set_figheight(0.9 + ROW_HEIGHT * n_rows)
+
+
+def _draw_row(axes: Axes, y: float, row: dict[str, object], scale: float) -> None:
+    def value(name: str) -> float:
+        found = row.get(name)
+        return float("nan") if found is None or pd.isna(found) else scale * float(str(found))
+
+    estimate, low, high = value("estimate"), value("conf_low"), value("conf_high")
+    standing = row.get("standing")
+    standing = standing if isinstance(standing, str) else ""
+    for left, right, width in ((value("new_low"), value("new_high"), 1.0), (low, high, 2.6)):
+        if np.isfinite(left) and np.isfinite(right):
+            axes.plot([left, right], [y, y], color=BLUE, lw=width, solid_capstyle="butt", zorder=2)
+    seen = (value("low_seen"), value("high_seen"))
+    if np.isfinite(seen).all():
+        axes.plot(seen, [y, y], color=BLUE, lw=0, marker="|", ms=9, mew=1.6, zorder=2)
+    fill = "white" if standing == "undecided" else BLUE
+    if np.isfinite(estimate):
+        axes.plot([estimate], [y], marker=_MARKER_OF_STANDING.get(standing, "s"), ms=6.5, mfc=fill,
+                  mec=BLUE, mew=1.6, zorder=3)
+    numbers = _numbers(estimate, low, high)
+    axes.annotate(str(row["term"]), (0.0, y), xycoords=("axes fraction", "data"), xytext=(0, 6.5),
+                  textcoords="offset points", ha="left", va="bottom", fontsize=9)
+    axes.annotate(numbers, (1.0, y), xycoords=("axes fraction", "data"), xytext=(0, 6.5),
+                  textcoords="offset points", ha="right", va="bottom", fontsize=9)
+
+
+def _numbers(estimate: float, low: float, high: float) -> str:
+    if not np.isfinite(estimate):
+        return "–"
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return f"{estimate:.1f}"
+    form = "{:.1f}" if max(abs(low), abs(high)) >= 10 else "{:.2f}"
+    shown = form.format(estimate)
+    return f"{shown} ({form.format(low)} to {form.format(high)})".replace("-", "−")
+
+
+def _limits(
+    frame: pd.DataFrame,
+    scale: float,
+    band: tuple[float, float] | None,
+    reference: float | None,
+    as_percent: bool,
+) -> tuple[float, float]:
+    names = ["estimate", "conf_low", "conf_high", "new_low", "new_high", "low_seen", "high_seen"]
+    present = [name for name in names if name in frame.columns]
+    values = scale * frame[present].to_numpy(dtype=float, na_value=np.nan).ravel()
+    edges = [value for value in values if np.isfinite(value)]
+    edges += [scale * edge for edge in band or ()]
+    edges += [] if reference is None else [scale * reference]
+    low, high = min(edges, default=0.0), max(edges, default=1.0)
+    if as_percent and low >= 0:
+        return 0.0, min(100.0, max(10.0, 1.06 * high))
+    margin = 0.06 * (high - low or 1.0)
+    return low - margin, high + margin

@@ -1,0 +1,1 @@
+"""From many rows to a small aggregate, on whichever engine holds the rows."""
