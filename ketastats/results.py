@@ -32,6 +32,7 @@ SHARED_WORDS = (
 """Columns that every `to_frame()` ends with, in this order; missing where they mean nothing."""
 
 RESULT_MIME = "application/vnd.ketastats.result+json"
+STATEMENT_MIME = "application/vnd.ketastats.statement+json"
 SCHEMA_VERSION = 1
 
 
@@ -102,6 +103,28 @@ class TabularResult:
             "display": {"columns": list(shown.columns), "rows": shown.to_numpy().tolist()},
             "notes": list(self.notes),
             "sources": [{"name": s.name, "sha256": s.sha256} for s in self.sources],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence that stands out in a report: the answer, with one word for it."""
+
+    text: str
+    word: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        badge = f'<span class="word">{escape(self.word)}</span> ' if self.word else ""
+        return f'<p class="answer">{badge}{escape(self.text)}</p>'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/plain": self.text,
+            "text/html": self._repr_html_(),
+            STATEMENT_MIME: {"text": self.text, "word": self.word},
         }
 
 

@@ -19,6 +19,15 @@ FOUR_ANXIETY_DISORDERS = (
 )
 """The disorders of the headline claim, as the psychotherapy file names them."""
 
+_NHS_ANXIETY = "Anxiety and stress related disorders"
+_NHS_LABELS = {
+    "All": "All anxiety and stress related disorders",
+    "Total": "All anxiety and stress related disorders",
+    "Generalized anxiety disorder": "Generalised anxiety disorder",
+    "Panic disorder [episodic paroxysmal anxiety]": "Panic disorder",
+    "Specific (isolated) phobias": "Specific phobias",
+}
+
 
 def load_antidepressant_trial() -> Cohort:
     """Load the public antidepressant trial: 172 patients, HAM-D17 over six weeks, two arms."""
@@ -38,9 +47,17 @@ def load_psilocybin_trials() -> pd.DataFrame:
 
 
 def load_nhs_outcomes() -> pd.DataFrame:
-    """Load national outcomes of NHS Talking Therapies by problem and year, England."""
-    return _typed(shipped("data", "nhs_talking_therapies", "outcomes_by_problem_england.csv"),
-                  text=("reporting_period", "start_date", "end_date", "variable_type", "variable_a", "variable_b"))
+    """Load national outcomes of NHS Talking Therapies by problem and year, England.
+
+    Adds `problem`, the label that stays the same over the years for anxiety and stress related disorders (missing for the
+    other groups), and `finished_at_caseness`, finished minus not at caseness, the denominator of the published recovery rates.
+    """
+    frame = _typed(shipped("data", "nhs_talking_therapies", "outcomes_by_problem_england.csv"),
+                   text=("reporting_period", "start_date", "end_date", "variable_type", "variable_a", "variable_b"))
+    anxiety = frame["variable_a"] == _NHS_ANXIETY
+    problem = frame["variable_b"].replace(_NHS_LABELS).where(anxiety)
+    at_caseness = frame["finished_course_treatment_count"] - frame["not_at_caseness_count"]
+    return frame.assign(problem=problem, finished_at_caseness=at_caseness)
 
 
 def load_nhs_proms() -> pd.DataFrame:

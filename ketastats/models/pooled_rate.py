@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 METHODS = {
-    "glmm": "binomial-normal mixed model, maximum likelihood, normal interval",
-    "reml_hartung_knapp": "normal model of logits, REML, Hartung-Knapp interval",
-    "reml_cluster_robust": "normal model of logits, REML, interval robust to several arms of one study",
-    "dersimonian_laird": "normal model of logits, DerSimonian-Laird, normal interval",
+    "glmm": "binomial-normal mixed model",
+    "reml_hartung_knapp": "normal model of logits, REML and Hartung-Knapp",
+    "reml_cluster_robust": "the same, robust to several arms of one study",
+    "dersimonian_laird": "normal model of logits, DerSimonian-Laird",
 }
 """Pooling methods of `pool_rates` by name, in words for a report."""
 

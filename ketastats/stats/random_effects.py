@@ -121,6 +121,19 @@ def pool_cluster_robust(
     return PooledMean(mu, se, tau2, n_clusters, float(n_clusters - 1))
 
 
+def pool_unweighted(y: ArrayLike) -> PooledMean:
+    """Plain mean of the effects with a t interval on k - 1, for effects whose variances are not known.
+
+    The scatter between effects, sampling error included, stands for `tau2`, so a prediction interval is somewhat too wide.
+    """
+    effect = np.atleast_1d(np.asarray(y, dtype=float))
+    if effect.ndim != 1 or effect.size < 2 or not np.isfinite(effect).all():
+        raise ValueError("an unweighted mean needs at least two finite effects")
+    scatter = float(np.var(effect, ddof=1))
+    se = sqrt(scatter / effect.size)
+    return PooledMean(float(effect.mean()), se, scatter, effect.size, float(effect.size - 1))
+
+
 def heterogeneity(y: ArrayLike, v: ArrayLike, *, tau2: float | None = None) -> Heterogeneity:
     """Cochran's Q, and I² and H² from `tau2` if given, otherwise from Q.
 

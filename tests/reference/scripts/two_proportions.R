@@ -1,7 +1,7 @@
 # Confidence intervals for two independent proportions: difference, ratio, odds ratio of arm 1 v arm 2.
-# Run in this folder: Rscript two_proportions.R    Needs R packages ratesci, exact2x2, exactci, PropCIs (checks only).
+# Run in this folder: Rscript two_proportions.R    Needs R packages ratesci, exact2x2 (checks only).
 source("common.R")
-suppressMessages({library(ratesci); library(exact2x2); library(PropCIs)})
+suppressMessages({library(ratesci); library(exact2x2)})
 
 ## ---- restricted maximum likelihood estimates (vectorised over tables) ----
 # p1 - p2 = d: cubic of Miettinen & Nurminen 1985
@@ -151,7 +151,7 @@ for (i in seq_len(nrow(cases))) for (cl in levels[[i]]) {
 out <- do.call(rbind, rows); out <- out[order(match(out$measure, c("rd", "rr", "or")), out$method), ]
 write_ref(out, here("two_proportions.csv"),
   "Miettinen Nurminen 1985 Stat Med 4:213; Mee 1984; Newcombe 1998 Stat Med 17:873 method 10; Agresti Caffo 2000; Koopman 1984 Biometrics 40:513; Katz 1978; Woolf 1955; Chan Zhang 1999 Biometrics 55:1202; Fisher conditional",
-  paste0("scripts/two_proportions.R, ", pkg("ratesci", "exact2x2", "exactci", "PropCIs")),
+  paste0("scripts/two_proportions.R, ", pkg("ratesci", "exact2x2", "exactci")),
   c("arm 1 minus (rd) or over (rr, or) arm 2; empty estimate = 0/0; inf = no upper limit",
     "miettinen_nurminen: score with variance factor N/(N-1); mee, koopman, score (or): the same without the factor; none adds to zero cells",
     "newcombe: square-and-add of Wilson limits, no continuity correction. wald, agresti_caffo: NOT cut to [-1,1]",
@@ -164,7 +164,7 @@ write_ref(out, here("two_proportions.csv"),
 ok <- function(what, d, tol) cat(sprintf("%-30s %.2g %s\n", what, d, if (d < tol) "ok" else "***"))
 fin <- function(x) ifelse(is.infinite(x), 1e300, x)
 chk <- function(m, k, contrast, bcf, tol = 2e-9) { s <- subset(out, measure == m & method == k & n1 < 500)
-  r <- t(sapply(seq_len(nrow(s)), function(i) with(s[i, ], suppressWarnings(scoreci(x1, n1, x2, n2, contrast = contrast, level = conf_level,
+  r <- t(sapply(seq_len(nrow(s)), function(i) with(s[i, ], suppressWarnings(ratesci::scoreci(x1, n1, x2, n2, contrast = contrast, level = conf_level,
     skew = FALSE, or_bias = FALSE, bcf = bcf, precis = 10)$estimates[1, c("lower", "upper")]))))
   o <- as.matrix(s[, c("conf_low", "conf_high")]); rel <- abs(o - r) / pmax(1, abs(o)); rel[is.infinite(o) & (is.infinite(r) | r > 1e6)] <- 0
   if (any(!is.finite(rel)) || max(rel) > tol) { print(cbind(s[, 3:10], r)); }

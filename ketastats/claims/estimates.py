@@ -1,0 +1,211 @@
+"""From the rows of a reading to its rate, interval and what a new setting might give.
+
+Methods: `glmm` and `reml_hartung_knapp` (as `ketastats.pool_rates`; under the latter the active arms of one trial are added up first, so
+that trials are independent), `unweighted` (mean of the trials' logits, t interval; needs no arm sizes), `wilson` (one setting), and
+`ratio` (two different groups of people: no interval, only the range over the years).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import exp, inf, log, nan
+
+import numpy as np
+import pandas as pd
+
+from ketastats.claims.registry import Reading
+from ketastats.claims.standing import DECISION_LEVEL
+from ketastats.errors import UsageError, unknown_name
+from ketastats.models.pooled_rate import pool_counts
+from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.random_effects import PooledMean, pool_unweighted
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingEstimate:
+    """A rate under one reading; limits are missing where the rate has no interval.
+
+    `k` counts independent settings (trials, or arms for glmm), `new_low` and `new_high` bound a new setting with probability 90%,
+    `low_seen` and `high_seen` are the lowest and highest value over the years of one service, `grade` is that of the
+    weakest source among the rows used.
+    """
+
+    estimate: float
+    low: float = nan
+    high: float = nan
+    k: int = 1
+    n: int | None = None
+    events: int | None = None
+    new_low: float = nan
+    new_high: float = nan
+    probability_new: float = nan
+    low_seen: float = nan
+    high_seen: float = nan
+    grade: str = ""
+    notes: tuple[str, ...] = ()
+
+    def complement(self) -> ReadingEstimate:
+        """The share of the others."""
+        return replace(
+            self,
+            estimate=1 - self.estimate,
+            low=1 - self.high,
+            high=1 - self.low,
+            events=None if self.events is None or self.n is None else self.n - self.events,
+            new_low=1 - self.new_high,
+            new_high=1 - self.new_low,
+            probability_new=nan,
+            low_seen=1 - self.high_seen,
+            high_seen=1 - self.low_seen,
+            notes=tuple(f"One minus: {note}" for note in self.notes[:1]),
+        )
+
+
+def estimate_reading(
+    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
+    """Estimate the rate of one reading from its rows.
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown or the rows cannot carry it.
+    """
+    if reading.method not in _METHODS:
+        raise unknown_name("method of a reading", reading.method, _METHODS)
+    if rows.empty:
+        raise UsageError(f"No rows match the reading {reading.id!r}")
+    return _METHODS[reading.method](rows, reading, claimed)
+
+
+def from_pooled(mean: PooledMean, claimed: tuple[float, float], **known: object) -> ReadingEstimate:
+    """Back-transform a pooled logit."""
+    low, high = mean.interval(conf_level=DECISION_LEVEL)
+    new_low, new_high = mean.prediction_interval(conf_level=DECISION_LEVEL)
+    chance = mean.probability_new_between(*(_logit(edge) for edge in claimed))
+    base = ReadingEstimate(_rate(mean.mu), _rate(low), _rate(high), new_low=_rate(new_low),
+                           new_high=_rate(new_high), probability_new=chance)
+    return replace(base, **known)  # type: ignore[arg-type]
+
+
+def _pooled_by_arm(
+    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
+    counted, _ = _counted(rows)
+    mean, _ = pool_counts(counted["events"], counted["n"], method="glmm", cluster=counted["study_id"])
+    note = f"{len(counted)} arms of {counted['study_id'].nunique()} trials."
+    return from_pooled(mean, claimed, k=len(counted), n=int(counted["n"].sum()),
+                       events=int(counted["events"].sum()), notes=(note,))
+
+
+def _pooled_by_trial(
+    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
+    counted, notes = _counted(_one_row_per_arm(rows))
+    trials = counted.groupby("study_id", sort=True)[["events", "n"]].sum().reset_index()
+    if len(trials) < 2:
+        raise UsageError(f"The reading {reading.id!r} needs at least two trials with arm sizes")
+    mean, _ = pool_counts(
+        trials["events"], trials["n"], method="reml_hartung_knapp", cluster=trials["study_id"]
+    )
+    note = f"{len(counted)} arms of {len(trials)} trials, arms of one trial added up."
+    return from_pooled(mean, claimed, k=len(trials), n=int(trials["n"].sum()),
+                       events=int(trials["events"].sum()), grade=_weakest(counted), notes=(note, *notes))
+
+
+def _unweighted(
+    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
+    arms = _one_row_per_arm(rows)
+    arms = arms[arms["proportion"].between(0, 1, inclusive="neither")]
+    by_trial = np.log(arms["proportion"] / (1 - arms["proportion"])).groupby(arms["study_id"]).mean()
+    if len(by_trial) < 2:
+        raise UsageError(f"The reading {reading.id!r} needs at least two trials")
+    note = f"{len(arms)} arms of {len(by_trial)} trials, each trial counted once whatever its size."
+    return from_pooled(pool_unweighted(by_trial.to_numpy()), claimed, k=len(by_trial),
+                       grade=_weakest(arms), notes=(note,))
+
+
+def _one_setting(
+    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
+    """The latest year of a service, or the one row of a trial."""
+    notes: tuple[str, ...] = ()
+    grade = ""
+    if "reporting_period" in rows.columns:
+        ordered = rows.sort_values("reporting_period")
+        rates = ordered[reading.events] / ordered[reading.out_of]
+        latest = ordered.iloc[-1]
+        events, n = int(latest[reading.events]), int(latest[reading.out_of])
+        seen = (float(rates.min()), float(rates.max()))
+        notes = (f"{latest['reporting_period']}; lowest and highest of {len(ordered)} years "
+                 f"{100 * seen[0]:.1f} and {100 * seen[1]:.1f}%.",)
+    else:
+        counted, notes = _counted(rows)
+        if len(counted) != 1:
+            raise UsageError(f"The reading {reading.id!r} needs exactly one row, not {len(counted)}")
+        events, n = int(counted["events"].iloc[0]), int(counted["n"].iloc[0])
+        seen, grade = (nan, nan), _weakest(counted)
+    low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
+    return ReadingEstimate(events / n, low, high, n=n, events=events,
+                           low_seen=seen[0], high_seen=seen[1], grade=grade, notes=notes)
+
+
+def _ratio(rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]) -> ReadingEstimate:
+    ordered = rows.sort_values("reporting_period")
+    ratios = ordered[reading.events] / ordered[reading.out_of]
+    note = (
+        f"{ordered['reporting_period'].iloc[-1]}; over {len(ordered)} years {100 * ratios.min():.1f} to "
+        f"{100 * ratios.max():.1f}%. A ratio of two different groups of people, not a share of one: it has no interval."
+    )
+    return ReadingEstimate(float(ratios.iloc[-1]), low_seen=float(ratios.min()),
+                           high_seen=float(ratios.max()), notes=(note,))
+
+
+_METHODS: dict[str, Callable[[pd.DataFrame, Reading, tuple[float, float]], ReadingEstimate]] = {
+    "glmm": _pooled_by_arm,
+    "reml_hartung_knapp": _pooled_by_trial,
+    "unweighted": _unweighted,
+    "wilson": _one_setting,
+    "ratio": _ratio,
+}
+
+
+def _one_row_per_arm(rows: pd.DataFrame) -> pd.DataFrame:
+    """Where a trial prints one arm under several definitions, the definition listed first counts."""
+    definitions = rows.groupby("study_id")["outcome_definition"].transform("first")
+    return rows[(rows["outcome_definition"] == definitions) | definitions.isna()]
+
+
+def _counted(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows with people and events, events from the printed share where no count is printed."""
+    if "proportion" not in rows.columns:
+        return rows, ()
+    known = rows[rows["n"].notna() & (rows["events"].notna() | rows["proportion"].notna())]
+    derived = known["events"].isna()
+    events = known["events"].fillna((known["n"] * known["proportion"]).round())
+    notes = []
+    if derived.any():
+        notes.append(f"Events of {_arms(int(derived.sum()))} come from the printed share and arm size.")
+    left_out = len(rows) - len(known)
+    if left_out:
+        notes.append(f"{_arms(left_out)} without a printed size left out.")
+    return known.assign(events=events), tuple(notes)
+
+
+def _arms(count: int) -> str:
+    return "1 arm" if count == 1 else f"{count} arms"
+
+
+def _weakest(rows: pd.DataFrame) -> str:
+    grades = rows["grade"].dropna() if "grade" in rows.columns else rows.iloc[:0, 0]
+    return str(grades.max()) if len(grades) else ""
+
+
+def _logit(share: float) -> float:
+    return -inf if share <= 0 else inf if share >= 1 else log(share / (1 - share))
+
+
+def _rate(logit: float) -> float:
+    return 1 / (1 + exp(-logit)) if logit > -700 else 0.0

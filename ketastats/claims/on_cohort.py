@@ -1,0 +1,172 @@
+"""Judging a claim about a share on a cohort: every rule and every denominator side by side."""
+
+from __future__ import annotations
+
+from math import nan
+
+import pandas as pd
+
+from ketastats.claims.estimates import ReadingEstimate
+from ketastats.claims.registry import Claim
+from ketastats.claims.standing import DECISION_LEVEL, NOT_TESTABLE
+from ketastats.claims.verdict import Verdict, range_text, reading_row, verdict_frame
+from ketastats.cohort.cohort import Cohort
+from ketastats.endpoints.baseline import derive_baseline
+from ketastats.endpoints.criteria import derive_endpoint
+from ketastats.endpoints.visits import derive_visits, select_visit
+from ketastats.errors import UsageError, unknown_name
+from ketastats.instruments.registry import instrument as find_instrument
+from ketastats.instruments.rules import Rule
+from ketastats.models.response_rate import response_rate
+from ketastats.results import percent
+
+ENDPOINTS = ("response", "remission", "reliable_change", "minimal_important_difference")
+_DENOMINATORS = {
+    "non_response": "everyone, missing = not met",
+    "observed": "those seen",
+    "completers": "completers",
+}
+_WORDS = {
+    "response": "Response",
+    "remission": "Remission",
+    "reliable_change": "Reliable change",
+    "minimal_important_difference": "Minimal important difference",
+}
+
+
+def judge_cohort(
+    claim: Claim,
+    cohort: Cohort,
+    *,
+    visit: str | None = None,
+    arm: str | None = None,
+    instrument: str | None = None,
+) -> Verdict:
+    """Judge a `rate_within` claim on one arm of a cohort at one visit.
+
+    Parameters
+    ----------
+    claim : Claim
+    cohort : Cohort
+    visit : str, optional
+        The last visit unless given.
+    arm : str, optional
+        Everybody unless given.
+    instrument : str, optional
+        Needed if several instruments have a baseline.
+
+    Returns
+    -------
+    Verdict
+        One row per rule and denominator; the default response rule with everyone counted decides.
+    """
+    subjects = cohort.subjects
+    if arm is not None:
+        if arm not in cohort.arms:
+            raise unknown_name("arm", arm, cohort.arms)
+        subjects = subjects[subjects["trt01a"] == arm].reset_index(drop=True)
+    scores = derive_baseline(cohort.scores)
+    if len(cohort.windows):
+        scores = derive_visits(scores, cohort.windows)
+    scale = _chosen_instrument(scores, instrument)
+    at = visit or _last_visit(scores, scale)
+    rows = []
+    for endpoint in ENDPOINTS:
+        for rule in find_instrument(scale).rules_for(endpoint):
+            if rule.type != "item" and not any(part.type == "item" for part in rule.parts):
+                rows += _rows_of_rule(claim, scores, subjects, scale, at, rule)
+    if not rows:
+        raise UsageError(f"The registry has no rule for {scale!r}, so the claim cannot be judged on it")
+    frame = verdict_frame(rows)
+    limits, capped = _limits(claim, cohort, subjects)
+    first = frame.iloc[0]
+    who = f"the {arm} arm of {cohort.name}" if arm else cohort.name
+    share = f"{percent(first['estimate'])}% ({DECISION_LEVEL:.0%} interval {percent(first['conf_low'])} to {percent(first['conf_high'])})"
+    place = {"inside": "inside", "outside": "outside", "undecided": "not clearly inside or outside"}
+    reason = (
+        f"{first['term']}, at {at} in {who}: {share}, {place[first['standing']]} the claimed {range_text(claim.range)}."
+    )
+    if not capped:
+        return Verdict(frame, claim, str(first["verdict"]), reason, limits=limits, sources=cohort.sources)
+    needed = f"A cohort of {_population(claim)}."
+    return Verdict(frame, claim, NOT_TESTABLE, f"{limits[0]} In them: {_lower(reason)}", limits=limits,
+                   needed=needed, sources=cohort.sources)
+
+
+def _rows_of_rule(
+    claim: Claim, scores: pd.DataFrame, subjects: pd.DataFrame, scale: str, visit: str, rule: Rule
+) -> list[dict[str, object]]:
+    derived = derive_endpoint(scores, rule.endpoint, rule=rule.id)
+    table = select_visit(derived, visit, subjects=subjects, instrument=scale)
+    rows = []
+    for missing, people in _DENOMINATORS.items():
+        if missing == "completers" and "eosstt" not in table.columns:
+            continue
+        if not _anybody(table, rule.endpoint, missing):
+            continue
+        rate = response_rate(table, endpoint=rule.endpoint, missing=missing, conf_level=DECISION_LEVEL)
+        row = rate.to_frame().iloc[0]
+        estimate = ReadingEstimate(
+            row["estimate"], row["conf_low"], row["conf_high"], n=int(row["n"]),
+            events=int(row["successes"]), probability_new=nan,
+        )
+        role = "reading" if rule.default else "group"
+        rows.append(
+            reading_row(claim, estimate, reading=f"{rule.id}/{missing}", role=role,
+                        title=f"{_WORDS[rule.endpoint]} ({rule.label}), {people}", method="wilson",
+                        rule=rule.id, missing=missing, grade=rule.grade)
+        )
+    return rows
+
+
+def _anybody(table: pd.DataFrame, endpoint: str, missing: str) -> bool:
+    if missing == "non_response":
+        return len(table) > 0
+    kept = table if missing == "observed" else table[(table["eosstt"] == "COMPLETED").fillna(False)]
+    return bool(kept[endpoint].notna().any())
+
+
+def _chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:
+    with_baseline = sorted(scores.loc[scores["base"].notna(), "paramcd"].unique())
+    if wanted is not None:
+        if wanted not in set(scores["paramcd"].dropna()):
+            raise unknown_name("instrument in this cohort", wanted, set(scores["paramcd"].dropna()))
+        return wanted
+    if len(with_baseline) != 1:
+        held = ", ".join(with_baseline) or "none"
+        raise UsageError(f"Instruments with a baseline in this cohort: {held}. Name one with instrument=")
+    return str(with_baseline[0])
+
+
+def _last_visit(scores: pd.DataFrame, scale: str) -> str:
+    rows = scores[(scores["paramcd"] == scale) & (scores["afrlt"] > 0)]
+    if "avisit" not in rows.columns or rows["avisit"].isna().all():
+        raise UsageError("The scores have no visits: give avisit, or visit windows")
+    return str(rows.groupby("avisit")["afrlt"].median().idxmax())
+
+
+def _limits(claim: Claim, cohort: Cohort, subjects: pd.DataFrame) -> tuple[tuple[str, ...], bool]:
+    """What the design cannot carry, most serious first, and whether it caps the verdict."""
+    found, capped = [], False
+    wanted = set(claim.facts.get("conditions", ()))
+    held = set(subjects["diagnosis"].dropna()) if "diagnosis" in subjects.columns else set()
+    if wanted and not held:
+        found.append("The cohort does not say which disorder its patients have.")
+        capped = True
+    elif wanted and not held <= wanted:
+        others = ", ".join(sorted(held - wanted))
+        found.append(f"The patients have {others}; the claim is about {_population(claim)}.")
+        capped = True
+    if cohort.provenance == "synthetic":
+        found.append("Synthetic data: they show the method and are no evidence about the world.")
+        capped = True
+    found.append("A share of one arm shows how many improved, not that the treatment did it.")
+    return tuple(found), capped
+
+
+def _population(claim: Claim) -> str:
+    return str(claim.facts.get("population", "the patients it speaks of")).split(" (")[0]
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]

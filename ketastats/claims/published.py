@@ -1,0 +1,157 @@
+"""Judging a claim about a share on published evidence, reading by reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from ketastats.claims.estimates import estimate_reading
+from ketastats.claims.registry import Claim, Reading
+from ketastats.claims.standing import DECISION_LEVEL, distance
+from ketastats.claims.verdict import Verdict, range_text, reading_row, verdict_frame
+from ketastats.errors import UsageError
+from ketastats.loaders.evidence import load_evidence
+from ketastats.loaders.open_data import (
+    load_nhs_outcomes,
+    load_psychotherapy_trials,
+    select_control_arms,
+    select_therapy_arms,
+)
+from ketastats.provenance import Source, sources_of
+from ketastats.results import percent
+
+_TABLES: dict[str, Callable[[], pd.DataFrame]] = {
+    "evidence": load_evidence,
+    "psychotherapy_therapy_arms": lambda: select_therapy_arms(load_psychotherapy_trials()),
+    "psychotherapy_control_arms": lambda: select_control_arms(load_psychotherapy_trials()),
+    "nhs": load_nhs_outcomes,
+}
+
+
+def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdict:
+    """Judge a `rate_within` claim on the shipped data, or on an evidence table of the same columns.
+
+    With an own table only the readings that take their rows from the evidence table are judged.
+    """
+    readings = [r for r in claim.readings if evidence is None or r.source == "evidence"]
+    tables: dict[str, pd.DataFrame] = {} if evidence is None else {"evidence": evidence}
+    rows, sources = [], set[Source]()
+    untaken = []
+    for reading in readings:
+        target = _target(claim, reading)
+        if target.source not in tables:
+            tables[target.source] = _TABLES[target.source]()
+        chosen = _select(tables[target.source], target)
+        if chosen.empty and evidence is not None:
+            untaken.append(reading.title)
+            continue
+        estimate = estimate_reading(chosen, target, claim.range)
+        if reading.complement_of:
+            estimate = estimate.complement()
+        sources.update(sources_of(tables[target.source]))
+        rows.append(
+            reading_row(claim, estimate, reading=reading.id, role=reading.role, title=reading.title,
+                        method=target.method, grade=estimate.grade)
+        )
+    if not rows:
+        raise UsageError(f"The table has no row for any reading of {claim.id!r}")
+    frame = verdict_frame(rows)
+    notes = tuple(f"No row for the reading: {title}." for title in untaken)
+    return _decide(claim, frame, tuple(sorted(sources)), notes)
+
+
+def _target(claim: Claim, reading: Reading) -> Reading:
+    if not reading.complement_of:
+        return reading
+    return next(r for r in claim.readings if r.id == reading.complement_of)
+
+
+def _select(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    keep = pd.Series(True, index=table.index)
+    for column, allowed in reading.where.items():
+        keep &= table[column].isin(allowed).fillna(False)
+    for column, (low, high) in reading.between.items():
+        keep &= table[column].between(low, high).fillna(False)
+    if reading.without_note:
+        keep &= ~table["notes"].fillna("").str.contains(reading.without_note, regex=False)
+    if reading.source == "evidence":
+        keep &= ~table["is_contrast"] & ~table["is_derived"]
+        keep &= table["events"].notna() | table["proportion"].notna()
+    return table[keep]
+
+
+def _decide(
+    claim: Claim, frame: pd.DataFrame, sources: tuple[Source, ...], notes: tuple[str, ...]
+) -> Verdict:
+    meant = frame[frame["role"] == "reading"]
+    primary = claim.primary
+    deciding = meant[meant["reading"] == primary.id] if primary is not None else meant.iloc[:0]
+    if deciding.empty:
+        words = set(meant.loc[meant["standing"] != "", "verdict"])
+        overall = words.pop() if len(words) == 1 else "undecided"
+        reason = "depends on the reading" if overall == "undecided" else "all readings agree"
+    else:
+        row = deciding.iloc[0]
+        overall = str(row["verdict"])
+        reason = _reason(claim, row)
+    reason = _sentence(reason) + _others(claim, meant, deciding)
+    return Verdict(
+        frame, claim, overall, reason, limits=(_BREADTH,), needed=_needed(overall), sources=sources, notes=notes
+    )
+
+
+_BREADTH = (
+    "Published evidence, mostly from abstracts and tables, not a systematic review. The share improved under a treatment is not what "
+    "the treatment caused: see the control arms."
+)
+
+
+def _reason(claim: Claim, row: pd.Series) -> str:
+    where = {
+        "inside": "inside",
+        "outside": "above" if row["estimate"] > claim.range[1] else "below",
+        "undecided": "not clearly inside or outside",
+    }[row["standing"]]
+    return f"{row['term']} is {_share(row)}, {where} the claimed {range_text(claim.range)}"
+
+
+def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:
+    """Which other readings make the sentence true, and whether its opposite fits better."""
+    others = meant.drop(deciding.index)
+    text = ""
+    inside = others[others["standing"] == "inside"].to_dict("records")
+    if inside:
+        listed = "; ".join(f"{_uncapitalised(row['term'])}, {_share(row)}" for row in inside)
+        text += f" The sentence holds if relief is read as {listed}."
+    opposites = {r.id: r.complement_of for r in claim.readings if r.complement_of}
+    for row in others[others["reading"].isin(opposites)].to_dict("records"):
+        if deciding.empty or opposites[row["reading"]] != deciding["reading"].iloc[0]:
+            continue
+        gap = distance(deciding["estimate"].iloc[0], claim.range) - distance(row["estimate"], claim.range)
+        nearer = "nearer to the claimed range" if gap > 0 else "no nearer to the claimed range"
+        also = {"inside": "and lies inside it", "outside": "but outside it too",
+                "undecided": "and not clearly inside or outside it"}[row["standing"]]
+        text += f" {row['term']} is {_share(row)}: {nearer}, {also}." if gap > 0 else (
+            f" {row['term']} is {_share(row)}, {nearer}."
+        )
+    return text
+
+
+def _share(row: Any) -> str:
+    return f"{percent(row['estimate'])}% ({DECISION_LEVEL:.0%} interval {percent(row['conf_low'])} to {percent(row['conf_high'])})"
+
+
+def _uncapitalised(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _needed(overall: str) -> str:
+    if overall != "undecided":
+        return ""
+    return "More trials that print the number of responders and of people per arm."

@@ -1,0 +1,125 @@
+"""The claims, and how each of their readings is taken from data, read from `data/claims/claims.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ketastats.errors import UsageError, unknown_name
+from ketastats.resources import shipped
+
+ROLES = ("reading", "group", "yardstick")
+SOURCES = ("evidence", "psychotherapy_therapy_arms", "psychotherapy_control_arms", "nhs")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One meaning of a sentence, and which rows of which shipped table give its number.
+
+    `where` maps columns to allowed values, `between` columns to both ends. A `complement_of` another reading is one minus it.
+    """
+
+    id: str
+    role: str
+    title: str
+    source: str
+    method: str
+    where: Mapping[str, tuple[str, ...]]
+    between: Mapping[str, tuple[float, float]]
+    without_note: str
+    events: str
+    out_of: str
+    complement_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence somebody says, with the number in it.
+
+    `kind` is the shape of the sentence (data/claims/README.md); `facts` holds every key of its table.
+    """
+
+    id: str
+    sentence: str
+    kind: str
+    readings: tuple[Reading, ...]
+    facts: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The claimed range of a `rate_within` claim, as shares."""
+        if "range" not in self.facts:
+            raise UsageError(f"The claim {self.id!r} states no range")
+        low, high = self.facts["range"]
+        return float(low), float(high)
+
+    @property
+    def primary(self) -> Reading | None:
+        """The reading that decides on published evidence, if one is declared."""
+        wanted = self.facts.get("primary_reading_id")
+        return next((reading for reading in self.readings if reading.id == wanted), None)
+
+    def __str__(self) -> str:
+        return f"“{self.sentence}”"
+
+
+@lru_cache(maxsize=4)
+def load_claims(path: Path | None = None) -> Mapping[str, Claim]:
+    """Read the claims: the shipped ones, or another file of the same form.
+
+    Returns
+    -------
+    Mapping from claim id to `Claim`, in the order of the file.
+
+    Raises
+    ------
+    UsageError
+        If a reading names an unknown role, source or reading.
+    """
+    with (path or shipped("data", "claims", "claims.toml")).open("rb") as stream:
+        tables = tomllib.load(stream)["claims"]
+    return MappingProxyType({table["id"]: _read_claim(table) for table in tables})
+
+
+def find_claim(name: str) -> Claim:
+    """Return a claim by id; the nearest id is named if there is none."""
+    claims = load_claims()
+    if name not in claims:
+        raise unknown_name("claim", name, claims)
+    return claims[name]
+
+
+def _read_claim(table: Mapping[str, Any]) -> Claim:
+    given = {entry["id"]: entry for entry in table.get("readings", ())}
+    readings = tuple(_read_reading(entry, given) for entry in given.values())
+    facts = {key: value for key, value in table.items() if key != "readings"}
+    return Claim(table["id"], table["paraphrase"], table["kind"], readings, MappingProxyType(facts))
+
+
+def _read_reading(entry: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]]) -> Reading:
+    for key in ("like", "complement_of"):
+        if key in entry and entry[key] not in given:
+            raise unknown_name("reading", entry[key], given)
+    model = dict(given[entry["like"]]) if "like" in entry else {}
+    merged = {**model, **entry, "where": {**model.get("where", {}), **entry.get("where", {})}}
+    for word, known in (("role", ROLES), ("source", SOURCES)):
+        if merged[word] not in known:
+            raise unknown_name(word, merged[word], known)
+    return Reading(
+        id=merged["id"],
+        role=merged["role"],
+        title=merged["title"],
+        source=merged["source"],
+        method=merged["method"],
+        where={key: tuple(values) for key, values in merged["where"].items()},
+        between={key: (low, high) for key, (low, high) in merged.get("between", {}).items()},
+        without_note=merged.get("without_note", ""),
+        events=merged.get("events", "events"),
+        out_of=merged.get("out_of", "n"),
+        complement_of=merged.get("complement_of", ""),
+    )
