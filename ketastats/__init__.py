@@ -16,6 +16,7 @@ _MODULE_OF = {
     "Claim": "claims.registry",
     "Cohort": "cohort.cohort",
     "DataError": "errors",
+    "FOUR_ANXIETY_DISORDERS": "loaders.open_data",
     "Figure": "plots.figure",
     "Instrument": "instruments.registry",
     "KetastatsError": "errors",

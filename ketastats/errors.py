@@ -68,6 +68,10 @@ class LockedError(KetastatsError):
     """Another run is publishing to the same place."""
 
 
+class PrivacyError(KetastatsError):
+    """Data whose report could show what is private."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Say that `name` is not a `kind`, and which near name or names there are."""
     names = sorted(known)

@@ -49,7 +49,7 @@ wilson_weights <- function(x, n, cl, tol, maxit) { v <- x / n * (1 - x / n) / n;
   u }
 rows <- list()
 for (nm in names(D)) for (lev in c(.95, .90)) { d <- D[[nm]]; if (lev == .9 && !grepl("tern", nm)) next
-  x1 <- d$x1; n1 <- d$n1; x2 <- d$x2; n2 <- d$n2; N <- n1 + n2; z <- qnorm((1 + lev) / 2)
+  x1 <- as.numeric(d$x1); n1 <- as.numeric(d$n1); x2 <- as.numeric(d$x2); n2 <- as.numeric(d$n2); N <- n1 + n2; z <- qnorm((1 + lev) / 2)
   put <- function(quantity, method, estimate = NA, se = NA, ci = c(NA, NA), statistic = NA, df = NA, p = NA, software)
     rows[[length(rows) + 1]] <<- data.frame(dataset = nm, quantity = quantity, method = method, estimate = estimate, se = se, statistic = statistic,
       df = df, p_value = p, conf_low = ci[1], conf_high = ci[2], conf_level = lev, software = software)
@@ -62,8 +62,8 @@ for (nm in names(D)) for (lev in c(.95, .90)) { d <- D[[nm]]; if (lev == .9 && !
   se <- sqrt(sum(P * R) / (2 * sum(R)^2) + sum(P * S + Q * R) / (2 * sum(R) * sum(S)) + sum(Q * S) / (2 * sum(S)^2))
   ci <- exp(log(or) + c(-1, 1) * z * se); stopifnot(max(abs(ci - m$conf.int)) < 1e-10)
   put("odds_ratio", "mantel_haenszel_rbg", or, se, ci, software = "closed form, checked v R mantelhaen.test")
-  num <- sum(x1 * n2 / N); den <- sum(x2 * n1 / N); rr <- num / den
-  se <- sqrt(sum(n1 * n2 * (x1 + x2) / N^2 - x1 * x2 / N) / (num * den))
+  top <- sum(x1 * n2 / N); bot <- sum(x2 * n1 / N); rr <- top / bot
+  se <- sqrt(sum(n1 * n2 * (x1 + x2) / N^2 - x1 * x2 / N) / (top * bot))
   put("risk_ratio", "mantel_haenszel_greenland_robins", rr, se, exp(log(rr) + c(-1, 1) * z * se), software = "closed form, checked v metafor rma.mh")
   w <- n1 * n2 / N; rd <- sum(w * (x1 / n1 - x2 / n2)) / sum(w)
   se <- sqrt(sum((w / sum(w))^2 * (x1 / n1 * (1 - x1 / n1) / n1 + x2 / n2 * (1 - x2 / n2) / n2)))
@@ -77,14 +77,14 @@ for (nm in names(D)) for (lev in c(.95, .90)) { d <- D[[nm]]; if (lev == .9 && !
   put("risk_difference", "miettinen_nurminen_mh_weights", rd, NA, ci, software = "R uniroot, checked v ratesci weighting MH")
   s <- scoreci(x1, n1, x2, n2, contrast = "RD", skew = FALSE, stratified = TRUE, weighting = "MH", level = lev, precis = 10, warn = FALSE)$estimates
   cat(sprintf("%-28s MN/MH v ratesci %.1e", nm, max(abs(s[1, c("lower", "upper")] - ci))))
-  s <- scoreci(x1, n1, x2, n2, contrast = "RD", skew = FALSE, stratified = TRUE, weighting = "MN", level = lev, precis = 10, mn_tol = 1e-13, warn = FALSE)$estimates
+  s <- scoreci(x1, n1, x2, n2, contrast = "RD", skew = FALSE, stratified = TRUE, weighting = "MN", level = lev, precis = 10, mn_tol = 1e-8, warn = FALSE)$estimates
   mnw <- function(t) { # own iteration of MN's weights from the stratum estimates restricted at t
     Nn <- n1 + n2; l3 <- Nn; l2 <- (n1 + 2 * n2) * t - Nn - (x1 + x2); l1 <- (n2 * t - Nn - 2 * x2) * t + x1 + x2; l0 <- x2 * t * (1 - t)
     q <- l2^3 / (3 * l3)^3 - l1 * l2 / (6 * l3^2) + l0 / (2 * l3); p <- ifelse(q > 0, 1, -1) * sqrt(pmax(0, l2^2 / (3 * l3)^2 - l1 / (3 * l3)))
     a <- (pi + acos(pmin(1, pmax(-1, ifelse(p == 0, 0, q / p^3))))) / 3
     p2 <- pmin(pmax(2 * p * cos(a) - l2 / (3 * l3), max(0, -t)), min(1, 1 - t)); p1 <- pmin(pmax(p2 + t, 0), 1)
-    u <- w; for (i in 1:500) { b2 <- sum(u * p2) / sum(u); b1 <- sum(u * p1) / sum(u); b2 <- min(max(b2, 1e-8), 1 - 1e-8)
-      v <- 1 / ((b1 * (1 - b1) / (b2 * (1 - b2))) / n1 + 1 / n2); if (max(abs(v - u)) < 1e-13) break; u <- v }; v }
+    u <- w; for (i in 1:100) { b2 <- sum(u * p2) / sum(u); b1 <- sum(u * p1) / sum(u); b2 <- min(max(b2, 1e-8), 1 - 1e-8)
+      v <- 1 / ((b1 * (1 - b1) / (b2 * (1 - b2))) / n1 + 1 / n2); if (max(abs(v - u)) < 1e-13 * max(v)) break; u <- v }; v }
   g <- function(t, s) { u <- mnw(t); sum(u * (x1 / n1 - x2 / n2 - t)) / sqrt(sum(u^2 * mn_var(x1, n1, x2, n2, t))) - s * z }
   est <- root(function(t) g(t, 0), -1 + 1e-4, 1 - 1e-4); ci <- c(root(function(t) g(t, 1), -1 + 1e-4, est), root(function(t) g(t, -1), est, 1 - 1e-4))
   cat(sprintf("   MN/MN v ratesci %.1e est %.1e\n", max(abs(s[1, c("lower", "upper")] - ci)), abs(s[1, "est"] - est)))
@@ -112,7 +112,7 @@ write_ref(out, here("stratified.csv"),
   c("arm 1 minus or over arm 2; se of odds_ratio and risk_ratio rows is on the log scale",
     "cmh_test: R mantelhaen.test (hypergeometric variance); the correction is 1/2 only when |sum(x1-E)| >= 1/2, else 0",
     "mantel_haenszel_greenland_robins (risk_difference) = independent binomial variance with weights n1 n2/N; mantel_haenszel_sato = Sato variance (SAS COMMONRISKDIFF)",
-    "miettinen_nurminen_mh_weights: stratum variances with N_j/(N_j-1), fixed weights n1 n2/N; _mn_weights: weights of MN 1985 iterated to 1e-13 at every tested difference, estimate = where that score is 0",
+    "miettinen_nurminen_mh_weights: stratum variances with N_j/(N_j-1), fixed weights n1 n2/N; _mn_weights: weights of MN 1985 iterated to relative 1e-13 at every tested difference, estimate = where that score is 0",
     "newcombe_cmh_weights: weights n1 n2/N used in both arms, Wilson limits per arm at the stratified quantile, no continuity correction",
     "wilson_estimated_weights: tern's weights (iteration to sum|change| < .001) with the quantile kept from the EQUAL starting weights; _final_quantile: the quantile from the final weights"))
 # checks v print

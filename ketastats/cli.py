@@ -1,0 +1,211 @@
+"""Words typed to one call: the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ketastats import __version__
+
+EXIT_CODES = {
+    "UsageError": 2,
+    "DataError": 3,
+    "NotebookError": 4,
+    "PrivacyError": 5,
+    "LockedError": 75,
+}
+INTERRUPTED = 130
+
+
+class _Group(click.Group):
+    """Commands with near-name suggestions, errors as sentences, and the exit codes of the contract."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.commands, n=1)
+            if near and "did you mean" not in error.message.lower():
+                error.message += f" Did you mean {near[0]!r}?"
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ketastats")
+def cli() -> None:
+    """From a claim about ketamine therapy to a verdict.
+
+    \b
+    Exit codes: 0 done or unchanged, 2 usage, 3 data refused, 4 notebook failed,
+    5 a gate failed, 75 another run is publishing, 130 interrupted.
+    """
+
+
+@cli.command()
+@click.argument("notebooks", nargs=-1)
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False, path_type=Path),
+              help="Folder to publish into.")
+@click.option("--data", type=click.Path(path_type=Path), help="A cohort: a folder, or one table with a mapping beside it.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook; repeatable.")
+@click.option("--force", is_flag=True, help="Run even if nothing changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was published as JSON.")
+def report(
+    notebooks: tuple[str, ...], out: Path, data: Path | None, settings: tuple[str, ...], force: bool, as_json: bool
+) -> None:
+    """Run NOTEBOOKS (all shipped ones if none is named) and publish their reports.
+
+    \b
+    Example:
+      ketastats report conventional_relief --out reports --set ARM=PLACEBO
+    """
+    from ketastats.reporting.report import build_report, shipped_notebooks
+
+    published = []
+    for name in notebooks or tuple(shipped_notebooks()):
+        with _progress(name, quiet=as_json) as advance:
+            published.append(
+                build_report(data, out, notebook=name, parameters=_settings(settings), force=force, progress=advance)
+            )
+    if as_json:
+        _print_json([{"folder": str(one.folder), "changed": one.changed, **one.manifest} for one in published])
+        return
+    for one in published:
+        click.echo(one.manifest["answer"])
+        click.echo(f"{'Published' if one.changed else 'Unchanged'}: {one.folder / 'report.html'}")
+
+
+@cli.command()
+@click.argument("claim", required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="A cohort; without it the shipped published evidence.")
+@click.option("--arm", help="The arm of the cohort to judge; everybody if not given.")
+@click.option("--visit", help="The visit; the last if not given.")
+@click.option("--instrument", help="The instrument, if several have a baseline.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def judge(
+    claim: str | None, data: Path | None, arm: str | None, visit: str | None, instrument: str | None, as_json: bool
+) -> None:
+    """Judge CLAIM, given by its id; without one, list all claims.
+
+    \b
+    Example:
+      ketastats judge conventional-relief-30-40
+    """
+    import ketastats as ks
+
+    if claim is None:
+        for one in ks.load_claims().values():
+            click.echo(f"{one.id}: {one.sentence}")
+        return
+    cohort = None if data is None else ks.load_cohort(data)
+    verdict = ks.judge(claim, cohort, arm=arm, visit=visit, instrument=instrument)
+    if as_json:
+        _print_json(verdict.to_json())
+        return
+    click.echo(f"{verdict.claim}\n\n{verdict}\n")
+    for row in verdict.display().to_dict("records"):
+        share = next(value for name, value in row.items() if str(name).startswith("%"))
+        click.echo(f"  {row['Verdict']:<13} {share:>22}%  {row['Reading']}")
+    for line in (*verdict.limits, verdict.needed):
+        if line:
+            click.echo(f"\n{line}")
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--mapping", type=click.Path(path_type=Path), help="Mapping file, if it is not mapping.toml beside the data.")
+def validate(path: Path, mapping: Path | None) -> None:
+    """Check the cohort at PATH and print every problem, without any patient value.
+
+    \b
+    Example:
+      ketastats validate my_cohort/
+    """
+    import ketastats as ks
+
+    cohort = ks.load_cohort(path, mapping=mapping)
+    click.echo(f"{cohort}. No problems found.")
+
+
+def main() -> None:
+    """Run the command line and turn errors into sentences and exit codes."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop("Interrupted.", INTERRUPTED)
+    except KeyboardInterrupt:
+        _stop("Interrupted.", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        _stop(*_explain(error))
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """A known error's sentence and exit code; an unknown one is a defect and is raised as it is."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in EXIT_CODES and kind.__module__ == "ketastats.errors":
+            notes = getattr(error, "__notes__", [])
+            return "\n".join([str(error), *notes]), EXIT_CODES[kind.__name__]
+    if isinstance(error, OSError):
+        return f"The file system refused: {error.strerror or error} ({error.filename})", 3
+    raise error
+
+
+def _stop(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+        found[name] = value
+    return found
+
+
+def _print_json(content: Any) -> None:
+    import json
+
+    click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+class _progress:
+    """A progress bar on a terminal, one line at the start elsewhere."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self._title, self._quiet = title, quiet
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=None)
+        return self._advance
+
+    def _advance(self, done: int, total: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+        elif not self._quiet and done == 0:
+            click.echo(f"{self._title}: running {total} cells", err=True)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

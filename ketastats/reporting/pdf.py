@@ -1,0 +1,169 @@
+"""A document as a PDF, typeset from the same results, not from the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mistune
+
+from ketastats.reporting.document import Answer, Block, Document, Drawing, Prose, ResultTable
+
+_PREAMBLE = """
+#let doc = json("document.json")
+#set document(title: doc.title, author: "ketastats")
+#set page(paper: "a4", margin: (x: 2.1cm, y: 2.2cm), footer: context [
+  #set text(size: 8pt, fill: luma(90))
+  #doc.short #h(1fr) #counter(page).display("1 / 1", both: true)])
+#set text(font: "Libertinus Serif", size: 10.5pt, lang: "en")
+#set par(justify: false, leading: 0.62em)
+#show heading.where(level: 1): set text(size: 19pt)
+#show heading.where(level: 2): it => block(above: 1.5em, below: 0.7em, text(size: 13pt, it.body))
+#set table(stroke: none, inset: (x: 0pt, y: 3.2pt))
+#let answer(word, body) = block(inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")), below: 1.2em)[
+  #if word != "" [#box(stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt, text(weight: "bold", size: 9pt, upper(word))) #h(3pt)]
+  #text(size: 11.5pt, body)]
+#let results(data) = block(above: 1em, below: 1em)[
+  #set text(size: 9pt)
+  #if data.caption != "" [#text(weight: "bold", data.caption) #v(2pt)]
+  #table(
+    columns: data.widths.map(w => w * 1fr), column-gutter: 8pt,
+    table.header(..data.columns.map(c => text(weight: "bold", c))), table.hline(stroke: 0.8pt),
+    ..data.rows.map(r => r.map(c => [#c]) + (table.hline(stroke: 0.3pt + luma(180)),)).flatten())
+  #for note in data.notes [#text(fill: luma(70), note) \\ ]]
+"""
+
+
+def render_pdf(
+    document: Document, *, about: dict[str, Any], workspace: Path, banner: str = ""
+) -> bytes:
+    """Typeset the document and return the bytes of a PDF/UA-1 file, so that figures without words fail.
+
+    Parameters
+    ----------
+    workspace : Path
+        An empty folder for the source and its figures; the caller removes it.
+    """
+    import typst
+
+    source, data = [_PREAMBLE, "= #doc.title\n"], _front_matter(document, about, banner)
+    if banner:
+        source.append("#block(fill: rgb(\"#fff4d6\"), inset: 6pt, radius: 2pt, doc.banner)\n")
+    for index, block in enumerate(document.blocks):
+        source.append(_render(block, index, data, workspace))
+    source.append(
+        "#v(1.2em)\n#line(length: 100%, stroke: 0.4pt)\n#text(size: 8.5pt, fill: luma(70))[#doc.disclaimer "
+        "Made on #doc.date by ketastats #doc.version from: #doc.sources.join(\"; \").]\n"
+    )
+    (workspace / "document.json").write_text(json.dumps(data), encoding="utf-8")
+    (workspace / "document.typ").write_text("\n".join(source), encoding="utf-8")
+    compiled: bytes = typst.compile(
+        str(workspace / "document.typ"), root=str(workspace), ignore_system_fonts=True, pdf_standards=["ua-1"]
+    )
+    return compiled
+
+
+def _front_matter(document: Document, about: dict[str, Any], banner: str) -> dict[str, Any]:
+    return {
+        "title": document.title,
+        "short": document.title[:80],
+        "banner": banner,
+        "disclaimer": about["disclaimer"],
+        "date": about["date"],
+        "version": about["version"],
+        "sources": [f"{s['name']} ({s['sha256'][:12]}…)" for s in about["sources"]],
+        "blocks": {},
+    }
+
+
+def _render(block: Block, index: int, data: dict[str, Any], workspace: Path) -> str:
+    """Source of one block; every text goes through document.json, so that none of it is read as markup."""
+    key = f"b{index}"
+    if isinstance(block, Prose):
+        return _Markdown(key, data["blocks"]).render(block.markdown)
+    if isinstance(block, Answer):
+        data["blocks"][key] = {"word": block.word, "text": block.text}
+        return f"#answer(doc.blocks.{key}.word, doc.blocks.{key}.text)\n"
+    if isinstance(block, ResultTable):
+        data["blocks"][key] = _table(block.data)
+        return f"#results(doc.blocks.{key})\n"
+    if isinstance(block, Drawing):
+        (workspace / f"{key}.svg").write_text(block.svg, encoding="utf-8")
+        data["blocks"][key] = {"alt": block.alt, "caption": block.caption}
+        return (
+            f'#figure(image("{key}.svg", width: 82%, alt: doc.blocks.{key}.alt), '
+            f"caption: doc.blocks.{key}.caption, numbering: none, outlined: false)\n"
+        )
+    data["blocks"][key] = {"text": block.text}
+    return f"#raw(doc.blocks.{key}.text, block: true)\n"
+
+
+def _table(data: dict[str, Any]) -> dict[str, Any]:
+    columns = [str(name) for name in data["display"]["columns"]]
+    rows = [[str(value) for value in row] for row in data["display"]["rows"]]
+    longest = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
+    widths = [min(max(length, 6), 46) ** 0.75 for length in longest]
+    return {
+        "caption": "" if "verdict" in data else data["sentence"],
+        "columns": columns,
+        "rows": rows,
+        "widths": [round(width, 3) for width in widths],
+        "notes": [*data["notes"], *data.get("limits", [])],
+    }
+
+
+class _Markdown:
+    """Markdown to Typst: paragraphs, headings, emphasis, lists, code and links; text stays in the data."""
+
+    def __init__(self, key: str, texts: dict[str, Any]) -> None:
+        self._key = key
+        self._texts: list[str] = []
+        texts[key] = self._texts
+        self._parse = mistune.create_markdown(renderer="ast")
+
+    def render(self, markdown: str) -> str:
+        tokens: Any = self._parse(markdown)
+        return "\n".join(self._block(token) for token in tokens) + "\n"
+
+    def _block(self, token: dict[str, Any]) -> str:
+        kind = token["type"]
+        if kind == "heading":
+            level = min(max(token["attrs"]["level"], 2), 4)
+            return f"#heading(level: {level})[{self._inline(token)}]\n"
+        if kind in ("paragraph", "block_text"):
+            return f"{self._inline(token)}\n"
+        if kind == "list":
+            function = "enum" if token["attrs"]["ordered"] else "list"
+            items = ", ".join(
+                "[" + " ".join(self._block(child) for child in item["children"]) + "]" for item in token["children"]
+            )
+            return f"#{function}({items})\n"
+        if kind == "block_code":
+            return f"#raw({self._text(token['raw'])}, block: true)\n"
+        if kind == "block_quote":
+            return "#quote(block: true)[" + " ".join(self._block(child) for child in token["children"]) + "]\n"
+        if kind == "thematic_break":
+            return "#line(length: 100%, stroke: 0.4pt)\n"
+        return "" if kind == "blank_line" else f"#{self._text(token.get('raw', ''))}\n"
+
+    def _inline(self, token: dict[str, Any]) -> str:
+        return "".join(self._span(child) for child in token.get("children", ()))
+
+    def _span(self, token: dict[str, Any]) -> str:
+        kind = token["type"]
+        if kind == "strong":
+            return f"#strong[{self._inline(token)}]"
+        if kind == "emphasis":
+            return f"#emph[{self._inline(token)}]"
+        if kind == "codespan":
+            return f"#raw({self._text(token['raw'])})"
+        if kind == "link":
+            return f"#link({self._text(token['attrs']['url'])})[{self._inline(token)}]"
+        if kind in ("softbreak", "linebreak"):
+            return " " if kind == "softbreak" else "#linebreak()"
+        return f"#{self._text(token.get('raw', ''))}"
+
+    def _text(self, text: str) -> str:
+        self._texts.append(text)
+        return f"doc.blocks.{self._key}.at({len(self._texts) - 1})"
