@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ketastats import __version__
+from ketastats.errors import unknown_name
 
 EXIT_CODES = {
     "UsageError": 2,
@@ -29,19 +30,16 @@ class _Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], self.commands, n=1)
-            if near and "did you mean" not in error.message.lower():
-                error.message += f" Did you mean {near[0]!r}?"
-            raise
+        except click.UsageError:
+            raise click.UsageError(
+                str(unknown_name("command", args[0], self.commands)), ctx
+            ) from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ketastats")
 def cli() -> None:
-    """From a claim about ketamine therapy to a verdict.
+    r"""From a claim about ketamine therapy to a verdict.
 
     \b
     Exit codes: 0 done or unchanged, 2 usage, 3 data refused, 4 notebook failed,
@@ -51,16 +49,36 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("notebooks", nargs=-1)
-@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False, path_type=Path),
-              help="Folder to publish into.")
-@click.option("--data", type=click.Path(path_type=Path), help="A cohort: a folder, or one table with a mapping beside it.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook; repeatable.")
+@click.option(
+    "--out",
+    default="reports",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to publish into.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A cohort: a folder, or one table with a mapping beside it.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the notebook; repeatable.",
+)
 @click.option("--force", is_flag=True, help="Run even if nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was published as JSON.")
 def report(
-    notebooks: tuple[str, ...], out: Path, data: Path | None, settings: tuple[str, ...], force: bool, as_json: bool
+    notebooks: tuple[str, ...],
+    out: Path,
+    data: Path | None,
+    settings: tuple[str, ...],
+    force: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Run NOTEBOOKS (all shipped ones if none is named) and publish their reports.
+    r"""Run NOTEBOOKS (all shipped ones if none is named) and publish their reports.
 
     \b
     Example:
@@ -70,12 +88,24 @@ def report(
 
     published = []
     for name in notebooks or tuple(shipped_notebooks()):
-        with _progress(name, quiet=as_json) as advance:
+        with _Progress(name, quiet=as_json) as advance:
             published.append(
-                build_report(data, out, notebook=name, parameters=_settings(settings), force=force, progress=advance)
+                build_report(
+                    data,
+                    out,
+                    notebook=name,
+                    parameters=_settings(settings),
+                    force=force,
+                    progress=advance,
+                )
             )
     if as_json:
-        _print_json([{"folder": str(one.folder), "changed": one.changed, **one.manifest} for one in published])
+        _print_json(
+            [
+                {"folder": str(one.folder), "changed": one.changed, **one.manifest}
+                for one in published
+            ]
+        )
         return
     for one in published:
         click.echo(one.manifest["answer"])
@@ -84,15 +114,24 @@ def report(
 
 @cli.command()
 @click.argument("claim", required=False)
-@click.option("--data", type=click.Path(path_type=Path), help="A cohort; without it the shipped published evidence.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A cohort; without it the shipped published evidence.",
+)
 @click.option("--arm", help="The arm of the cohort to judge; everybody if not given.")
 @click.option("--visit", help="The visit; the last if not given.")
 @click.option("--instrument", help="The instrument, if several have a baseline.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
-    claim: str | None, data: Path | None, arm: str | None, visit: str | None, instrument: str | None, as_json: bool
+    claim: str | None,
+    data: Path | None,
+    arm: str | None,
+    visit: str | None,
+    instrument: str | None,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Judge CLAIM, given by its id; without one, list all claims.
+    r"""Judge CLAIM, given by its id; without one, list all claims.
 
     \b
     Example:
@@ -112,7 +151,7 @@ def judge(
     click.echo(f"{verdict.claim}\n\n{verdict}\n")
     for row in verdict.display().to_dict("records"):
         share = next(value for name, value in row.items() if str(name).startswith("%"))
-        click.echo(f"  {row['Verdict']:<13} {share:>22}%  {row['Reading']}")
+        click.echo(f"  {row['Verdict']:<20} {share:>20} %  {row['Reading']}")
     for line in (*verdict.limits, verdict.needed):
         if line:
             click.echo(f"\n{line}")
@@ -120,9 +159,13 @@ def judge(
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--mapping", type=click.Path(path_type=Path), help="Mapping file, if it is not mapping.toml beside the data.")
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path),
+    help="Mapping file, if it is not mapping.toml beside the data.",
+)
 def validate(path: Path, mapping: Path | None) -> None:
-    """Check the cohort at PATH and print every problem, without any patient value.
+    r"""Check the cohort at PATH and print every problem, without any patient value.
 
     \b
     Example:
@@ -183,7 +226,7 @@ def _print_json(content: Any) -> None:
     click.echo(json.dumps(content, indent=1, ensure_ascii=False))
 
 
-class _progress:
+class _Progress:
     """A progress bar on a terminal, one line at the start elsewhere."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:

@@ -13,8 +13,8 @@ _ROWS_SHOWN = 5
 class Problem:
     """One kind of fault in one table, without the values at fault.
 
-    `rows` counts from 1, the first row below the header, and holds the first few; `n_bad` says how many there are in
-    all. Both are empty for a fault of the whole table.
+    `rows` counts from 1, the first row below the header, and holds the first few; `n_bad` says how
+    many there are in all. Both are empty for a fault of the whole table.
     """
 
     code: str

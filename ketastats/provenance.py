@@ -1,7 +1,7 @@
 """Which files a table came from: name and SHA-256, carried along in `DataFrame.attrs`.
 
-pandas keeps `attrs` through selection, assignment and most other steps, so that a number made from a table can name the bytes
-behind it.
+pandas keeps `attrs` through selection, assignment and most other steps, so that a number made from
+a table can name the bytes behind it.
 """
 
 from __future__ import annotations

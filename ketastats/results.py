@@ -31,6 +31,8 @@ SHARED_WORDS = (
 )
 """Columns that every `to_frame()` ends with, in this order; missing where they mean nothing."""
 
+_UNBROKEN = "\u00a0"  # a space at which no line is broken
+
 RESULT_MIME = "application/vnd.ketastats.result+json"
 STATEMENT_MIME = "application/vnd.ketastats.statement+json"
 SCHEMA_VERSION = 1
@@ -57,7 +59,8 @@ class Result(Protocol):
 class TabularResult:
     """An answer that is a table: the base of all results of this package.
 
-    Subclasses add `plot`, `__str__` (one sentence) and mostly `display` (the table as a reader should see it).
+    Subclasses add `plot`, `__str__` (one sentence) and mostly `display` (the table as a reader
+    should see it).
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -84,8 +87,10 @@ class TabularResult:
         return html_table(self.display(), caption=str(self)) + notes
 
     def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> dict[str, str | dict[str, Any]]:
+        self,
+        include: Any = None,  # noqa: ARG002 (the display protocol passes both)
+        exclude: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         return {
             "text/plain": str(self),
             "text/html": self._repr_html_(),
@@ -120,7 +125,11 @@ class Statement:
         badge = f'<span class="word">{escape(self.word)}</span> ' if self.word else ""
         return f'<p class="answer">{badge}{escape(self.text)}</p>'
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self,
+        include: Any = None,  # noqa: ARG002 (the display protocol passes both)
+        exclude: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         return {
             "text/plain": self.text,
             "text/html": self._repr_html_(),
@@ -128,9 +137,7 @@ class Statement:
         }
 
 
-def in_shared_words(
-    rows: list[dict[str, Any]], *, own: tuple[str, ...] = ()
-) -> pd.DataFrame:
+def in_shared_words(rows: list[dict[str, Any]], *, own: tuple[str, ...] = ()) -> pd.DataFrame:
     """Build a result's table: own columns first, then every shared word, missing where not given."""
     frame = pd.DataFrame(rows, columns=[*own, *SHARED_WORDS])
     for word in ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"):
@@ -175,7 +182,8 @@ def display_estimates(
     level = frame["conf_level"].dropna().unique()
     cover = f"{level[0]:.0%} " if len(level) == 1 else ""
     shown[f"{heading}{unit} ({cover}interval)"] = [
-        estimate_text(row.estimate, row.conf_low, row.conf_high, form) for row in frame.itertuples()
+        estimate_text(row["estimate"], row["conf_low"], row["conf_high"], form)
+        for row in frame.to_dict("records")
     ]
     return shown
 
@@ -186,7 +194,14 @@ def estimate_text(estimate: float, low: float, high: float, form: Any) -> str:
         return "–"
     if pd.isna(low) or pd.isna(high):
         return str(form(estimate))
-    return f"{form(estimate)} ({form(low)} to {form(high)})"
+    return f"{form(estimate)} ({form(low)} to {form(high)})".replace(" ", _UNBROKEN)
+
+
+def share_text(row: Any, *, also: str = "") -> str:
+    """Write a share in a sentence: ``35.3% (90% interval 32.7 to 37.6)``, with `also` after it."""
+    level, low, high = row["conf_level"], percent(row["conf_low"]), percent(row["conf_high"])
+    ending = f"; {also}" if also else ""
+    return f"{percent(row['estimate'])}% ({level:.0%} interval {low} to {high}{ending})"
 
 
 def percent(value: float) -> str:

@@ -16,8 +16,14 @@ def missing_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) ->
     if not absent:
         return []
     return [
-        problem("missing_column", table, ", ".join(absent), [], "not in the table",
-                f"Add {'it' if len(absent) == 1 else 'them'}, or name the source column in the mapping file")
+        problem(
+            "missing_column",
+            table,
+            ", ".join(absent),
+            [],
+            "not in the table",
+            f"Add {'it' if len(absent) == 1 else 'them'}, or name the source column in the mapping file",
+        )
     ]
 
 
@@ -34,12 +40,28 @@ def not_numbers(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> lis
             continue
         signs = frame[name].iloc[bad].astype("string").str.strip().str.endswith("%")
         if signs.any():
-            found.append(problem("percent_sign", table, name, bad[signs.to_numpy()], "holds a per-cent sign",
-                                 "Write a share as a number from 0 to 1, and scores as plain numbers"))
+            found.append(
+                problem(
+                    "percent_sign",
+                    table,
+                    name,
+                    bad[signs.to_numpy()],
+                    "holds a per-cent sign",
+                    "Write a share as a number from 0 to 1, and scores as plain numbers",
+                )
+            )
         others = bad[~signs.to_numpy()]
         if others.size:
-            found.append(problem("not_a_number", table, name, others, "holds text where a number is needed",
-                                 "Correct the cells, or leave them empty if nothing was recorded"))
+            found.append(
+                problem(
+                    "not_a_number",
+                    table,
+                    name,
+                    others,
+                    "holds text where a number is needed",
+                    "Correct the cells, or leave them empty if nothing was recorded",
+                )
+            )
     return found
 
 
@@ -51,8 +73,16 @@ def missing_values(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> 
             continue
         empty = np.flatnonzero(frame[name].isna().to_numpy())
         if empty.size:
-            found.append(problem("missing_value", table, name, empty, "empty",
-                                 "Fill the cells, or leave the rows out of the file"))
+            found.append(
+                problem(
+                    "missing_value",
+                    table,
+                    name,
+                    empty,
+                    "empty",
+                    "Fill the cells, or leave the rows out of the file",
+                )
+            )
     return found
 
 

@@ -35,8 +35,16 @@ def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[
     bad = np.flatnonzero(~known.to_numpy() & frame["usubjid"].notna().to_numpy())
     if bad.size == 0:
         return []
-    return [problem("unknown_subject", table, "usubjid", bad, "subject not in the table of subjects",
-                    "Add the subjects, or leave these rows out")]
+    return [
+        problem(
+            "unknown_subject",
+            table,
+            "usubjid",
+            bad,
+            "subject not in the table of subjects",
+            "Add the subjects, or leave these rows out",
+        )
+    ]
 
 
 def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
@@ -44,5 +52,13 @@ def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
     bad = [str(name) for name in frame.columns if _IDENTIFIERS.search(str(name))]
     if not bad:
         return []
-    return [problem("identifying_column", table, ", ".join(bad), [], "looks like a direct identifier",
-                    "Remove it: ketastats works on de-identified data only")]
+    return [
+        problem(
+            "identifying_column",
+            table,
+            ", ".join(bad),
+            [],
+            "looks like a direct identifier",
+            "Remove it: ketastats works on de-identified data only",
+        )
+    ]

@@ -20,8 +20,16 @@ def outside_limits(
     if bad.size == 0:
         return []
     limits = f"below {low:g}" if high == np.inf else f"outside {low:g} to {high:g}"
-    return [problem("out_of_range", table, name, bad, f"{limits} {unit}".strip(),
-                    f"Correct the rows; the unit of {name} is {unit or 'a plain number'}")]
+    return [
+        problem(
+            "out_of_range",
+            table,
+            name,
+            bad,
+            f"{limits} {unit}".strip(),
+            f"Correct the rows; the unit of {name} is {unit or 'a plain number'}",
+        )
+    ]
 
 
 def unknown_instruments(scores: pd.DataFrame) -> list[Problem]:
@@ -30,9 +38,17 @@ def unknown_instruments(scores: pd.DataFrame) -> list[Problem]:
     bad = np.flatnonzero(~known.to_numpy() & scores["paramcd"].notna().to_numpy())
     if bad.size == 0:
         return []
-    return [problem("unknown_instrument", "scores", "paramcd", bad, "not an instrument of the registry",
-                    "Use the registry's id (ketastats.load_instruments() lists them), or add a table "
-                    "for the scale to data/instruments/instruments.toml")]
+    return [
+        problem(
+            "unknown_instrument",
+            "scores",
+            "paramcd",
+            bad,
+            "not an instrument of the registry",
+            "Use the registry's id (ketastats.load_instruments() lists them), or add a table "
+            "for the scale to data/instruments/instruments.toml",
+        )
+    ]
 
 
 def scores_out_of_range(scores: pd.DataFrame) -> list[Problem]:
@@ -47,7 +63,14 @@ def scores_out_of_range(scores: pd.DataFrame) -> list[Problem]:
         here = (scores["paramcd"] == paramcd).to_numpy(dtype=bool, na_value=False)
         bad = np.flatnonzero(here & ((values < scale.total_min) | (values > scale.total_max)))
         if bad.size:
-            found.append(problem("out_of_range", "scores", "aval", bad,
-                                 f"outside the {scale.title} total range {scale.total_min:g} to {scale.total_max:g}",
-                                 "Correct the rows, or map them to the scale that was recorded"))
+            found.append(
+                problem(
+                    "out_of_range",
+                    "scores",
+                    "aval",
+                    bad,
+                    f"outside the {scale.title} total range {scale.total_min:g} to {scale.total_max:g}",
+                    "Correct the rows, or map them to the scale that was recorded",
+                )
+            )
     return found

@@ -1,8 +1,9 @@
 """From the rows of a reading to its rate, interval and what a new setting might give.
 
-Methods: `glmm` and `reml_hartung_knapp` (as `ketastats.pool_rates`; under the latter the active arms of one trial are added up first, so
-that trials are independent), `unweighted` (mean of the trials' logits, t interval; needs no arm sizes), `wilson` (one setting), and
-`ratio` (two different groups of people: no interval, only the range over the years).
+Methods: `glmm` and `reml_hartung_knapp` (as `ketastats.pool_rates`; under the latter the active
+arms of one trial are added up first, so that trials are independent), `unweighted` (mean of the
+trials' logits, t interval; needs no arm sizes), `wilson` (one setting), and `ratio` (two different
+groups of people: no interval, only the range over the years).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import exp, inf, log, nan
 
-import numpy as np
 import pandas as pd
 
 from ketastats.claims.registry import Reading
@@ -26,9 +26,10 @@ from ketastats.stats.random_effects import PooledMean, pool_unweighted
 class ReadingEstimate:
     """A rate under one reading; limits are missing where the rate has no interval.
 
-    `k` counts independent settings (trials, or arms for glmm), `new_low` and `new_high` bound a new setting with probability 90%,
-    `low_seen` and `high_seen` are the lowest and highest value over the years of one service, `grade` is that of the
-    weakest source among the rows used.
+    `k` counts what was pooled, and `unit` names it (trials, arms, service, cohort). `new_low` and
+    `new_high` bound a new setting with probability 90%, `low_seen` and `high_seen` are the lowest
+    and highest value over the years of one service, `grade` is that of the weakest source among the
+    rows used.
     """
 
     estimate: float
@@ -43,6 +44,7 @@ class ReadingEstimate:
     low_seen: float = nan
     high_seen: float = nan
     grade: str = ""
+    unit: str = ""
     notes: tuple[str, ...] = ()
 
     def complement(self) -> ReadingEstimate:
@@ -84,19 +86,32 @@ def from_pooled(mean: PooledMean, claimed: tuple[float, float], **known: object)
     low, high = mean.interval(conf_level=DECISION_LEVEL)
     new_low, new_high = mean.prediction_interval(conf_level=DECISION_LEVEL)
     chance = mean.probability_new_between(*(_logit(edge) for edge in claimed))
-    base = ReadingEstimate(_rate(mean.mu), _rate(low), _rate(high), new_low=_rate(new_low),
-                           new_high=_rate(new_high), probability_new=chance)
+    base = ReadingEstimate(
+        _rate(mean.mu),
+        _rate(low),
+        _rate(high),
+        new_low=_rate(new_low),
+        new_high=_rate(new_high),
+        probability_new=chance,
+    )
     return replace(base, **known)  # type: ignore[arg-type]
 
 
-def _pooled_by_arm(
-    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
-) -> ReadingEstimate:
+def _pooled_by_arm(rows: pd.DataFrame, _: Reading, claimed: tuple[float, float]) -> ReadingEstimate:
     counted, _ = _counted(rows)
-    mean, _ = pool_counts(counted["events"], counted["n"], method="glmm", cluster=counted["study_id"])
+    mean, _ = pool_counts(
+        counted["events"], counted["n"], method="glmm", cluster=counted["study_id"]
+    )
     note = f"{len(counted)} arms of {counted['study_id'].nunique()} trials."
-    return from_pooled(mean, claimed, k=len(counted), n=int(counted["n"].sum()),
-                       events=int(counted["events"].sum()), notes=(note,))
+    return from_pooled(
+        mean,
+        claimed,
+        k=len(counted),
+        unit="arms",
+        n=int(counted["n"].sum()),
+        events=int(counted["events"].sum()),
+        notes=(note,),
+    )
 
 
 def _pooled_by_trial(
@@ -110,8 +125,16 @@ def _pooled_by_trial(
         trials["events"], trials["n"], method="reml_hartung_knapp", cluster=trials["study_id"]
     )
     note = f"{len(counted)} arms of {len(trials)} trials, arms of one trial added up."
-    return from_pooled(mean, claimed, k=len(trials), n=int(trials["n"].sum()),
-                       events=int(trials["events"].sum()), grade=_weakest(counted), notes=(note, *notes))
+    return from_pooled(
+        mean,
+        claimed,
+        k=len(trials),
+        unit="trials",
+        n=int(trials["n"].sum()),
+        events=int(trials["events"].sum()),
+        grade=_weakest(counted),
+        notes=(note, *notes),
+    )
 
 
 def _unweighted(
@@ -119,48 +142,76 @@ def _unweighted(
 ) -> ReadingEstimate:
     arms = _one_row_per_arm(rows)
     arms = arms[arms["proportion"].between(0, 1, inclusive="neither")]
-    by_trial = np.log(arms["proportion"] / (1 - arms["proportion"])).groupby(arms["study_id"]).mean()
+    odds = arms["proportion"] / (1 - arms["proportion"])
+    by_trial = odds.map(log).groupby(arms["study_id"]).mean()
     if len(by_trial) < 2:
         raise UsageError(f"The reading {reading.id!r} needs at least two trials")
     note = f"{len(arms)} arms of {len(by_trial)} trials, each trial counted once whatever its size."
-    return from_pooled(pool_unweighted(by_trial.to_numpy()), claimed, k=len(by_trial),
-                       grade=_weakest(arms), notes=(note,))
+    return from_pooled(
+        pool_unweighted(by_trial.to_numpy()),
+        claimed,
+        k=len(by_trial),
+        unit="trials",
+        grade=_weakest(arms),
+        notes=(note,),
+    )
 
 
 def _one_setting(
-    rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
+    rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]
 ) -> ReadingEstimate:
     """The latest year of a service, or the one row of a trial."""
     notes: tuple[str, ...] = ()
-    grade = ""
+    grade, unit = "", "trial"
     if "reporting_period" in rows.columns:
+        unit = "service"
         ordered = rows.sort_values("reporting_period")
         rates = ordered[reading.events] / ordered[reading.out_of]
         latest = ordered.iloc[-1]
         events, n = int(latest[reading.events]), int(latest[reading.out_of])
         seen = (float(rates.min()), float(rates.max()))
-        notes = (f"{latest['reporting_period']}; lowest and highest of {len(ordered)} years "
-                 f"{100 * seen[0]:.1f} and {100 * seen[1]:.1f}%.",)
+        notes = (
+            f"{latest['reporting_period']}; lowest and highest of {len(ordered)} years "
+            f"{100 * seen[0]:.1f} and {100 * seen[1]:.1f}%.",
+        )
     else:
         counted, notes = _counted(rows)
         if len(counted) != 1:
-            raise UsageError(f"The reading {reading.id!r} needs exactly one row, not {len(counted)}")
+            raise UsageError(
+                f"The reading {reading.id!r} needs exactly one row, not {len(counted)}"
+            )
         events, n = int(counted["events"].iloc[0]), int(counted["n"].iloc[0])
         seen, grade = (nan, nan), _weakest(counted)
     low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
-    return ReadingEstimate(events / n, low, high, n=n, events=events,
-                           low_seen=seen[0], high_seen=seen[1], grade=grade, notes=notes)
+    return ReadingEstimate(
+        events / n,
+        low,
+        high,
+        n=n,
+        events=events,
+        low_seen=seen[0],
+        high_seen=seen[1],
+        grade=grade,
+        unit=unit,
+        notes=notes,
+    )
 
 
-def _ratio(rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]) -> ReadingEstimate:
+def _ratio(rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]) -> ReadingEstimate:
     ordered = rows.sort_values("reporting_period")
     ratios = ordered[reading.events] / ordered[reading.out_of]
     note = (
-        f"{ordered['reporting_period'].iloc[-1]}; over {len(ordered)} years {100 * ratios.min():.1f} to "
-        f"{100 * ratios.max():.1f}%. A ratio of two different groups of people, not a share of one: it has no interval."
+        f"{ordered['reporting_period'].iloc[-1]}; over {len(ordered)} years {100 * ratios.min():.1f} "
+        f"to {100 * ratios.max():.1f}%. A ratio of two different groups of people, not a share of one: "
+        "it has no interval."
     )
-    return ReadingEstimate(float(ratios.iloc[-1]), low_seen=float(ratios.min()),
-                           high_seen=float(ratios.max()), notes=(note,))
+    return ReadingEstimate(
+        float(ratios.iloc[-1]),
+        low_seen=float(ratios.min()),
+        high_seen=float(ratios.max()),
+        unit="service",
+        notes=(note,),
+    )
 
 
 _METHODS: dict[str, Callable[[pd.DataFrame, Reading, tuple[float, float]], ReadingEstimate]] = {
@@ -187,7 +238,9 @@ def _counted(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     events = known["events"].fillna((known["n"] * known["proportion"]).round())
     notes = []
     if derived.any():
-        notes.append(f"Events of {_arms(int(derived.sum()))} come from the printed share and arm size.")
+        notes.append(
+            f"Events of {_arms(int(derived.sum()))} come from the printed share and arm size."
+        )
     left_out = len(rows) - len(known)
     if left_out:
         notes.append(f"{_arms(left_out)} without a printed size left out.")

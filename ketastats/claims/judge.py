@@ -33,7 +33,8 @@ def judge(
     data : Cohort, DataFrame or None
         A cohort; a table from `load_evidence`; or None for everything shipped.
     visit, arm, instrument : str, optional
-        For a cohort: the visit (the last if not given), the arm (everybody if not given) and the instrument.
+        For a cohort: the visit (the last if not given), the arm (everybody if not given) and the
+        instrument.
 
     Returns
     -------
@@ -48,13 +49,18 @@ def judge(
     found = find_claim(claim) if isinstance(claim, str) else claim
     if found.kind not in JUDGED_KINDS:
         return Verdict(
-            verdict_frame([]), found, NOT_TESTABLE, _reason(found),
+            verdict_frame([]),
+            found,
+            NOT_TESTABLE,
+            _reason(found),
             needed=str(found.facts.get("notes", "")),
         )
     if isinstance(data, Cohort):
         return judge_cohort(found, data, visit=visit, arm=arm, instrument=instrument)
     if visit or arm or instrument:
-        raise UsageError("visit, arm and instrument choose within a cohort; published evidence has none")
+        raise UsageError(
+            "visit, arm and instrument choose within a cohort; published evidence has none"
+        )
     return judge_published(found, data)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
-
 import pandas as pd
 
 from ketastats.claims.estimates import ReadingEstimate
@@ -18,7 +16,7 @@ from ketastats.errors import UsageError, unknown_name
 from ketastats.instruments.registry import instrument as find_instrument
 from ketastats.instruments.rules import Rule
 from ketastats.models.response_rate import response_rate
-from ketastats.results import percent
+from ketastats.results import share_text
 
 ENDPOINTS = ("response", "remission", "reliable_change", "minimal_important_difference")
 _DENOMINATORS = {
@@ -26,6 +24,17 @@ _DENOMINATORS = {
     "observed": "those seen",
     "completers": "completers",
 }
+_DIAGNOSES = {
+    "gad": "generalised anxiety disorder",
+    "mdd": "major depression",
+    "ocd": "obsessive-compulsive disorder",
+    "panic": "panic disorder",
+    "ptsd": "post-traumatic stress disorder",
+    "social_anxiety": "social anxiety disorder",
+    "trd": "treatment-resistant depression",
+}
+"""Condition codes of the evidence table in words."""
+
 _WORDS = {
     "response": "Response",
     "remission": "Remission",
@@ -76,21 +85,32 @@ def judge_cohort(
             if rule.type != "item" and not any(part.type == "item" for part in rule.parts):
                 rows += _rows_of_rule(claim, scores, subjects, scale, at, rule)
     if not rows:
-        raise UsageError(f"The registry has no rule for {scale!r}, so the claim cannot be judged on it")
+        raise UsageError(
+            f"The registry has no rule for {scale!r}, so the claim cannot be judged on it"
+        )
     frame = verdict_frame(rows)
     limits, capped = _limits(claim, cohort, subjects)
     first = frame.iloc[0]
     who = f"the {arm} arm of {cohort.name}" if arm else cohort.name
-    share = f"{percent(first['estimate'])}% ({DECISION_LEVEL:.0%} interval {percent(first['conf_low'])} to {percent(first['conf_high'])})"
     place = {"inside": "inside", "outside": "outside", "undecided": "not clearly inside or outside"}
     reason = (
-        f"{first['term']}, at {at} in {who}: {share}, {place[first['standing']]} the claimed {range_text(claim.range)}."
+        f"{first['term']}, at {at} in {who}: {share_text(first)}, {place[first['standing']]} "
+        f"the claimed {range_text(claim.range)}."
     )
     if not capped:
-        return Verdict(frame, claim, str(first["verdict"]), reason, limits=limits, sources=cohort.sources)
+        return Verdict(
+            frame, claim, str(first["verdict"]), reason, limits=limits, sources=cohort.sources
+        )
     needed = f"A cohort of {_population(claim)}."
-    return Verdict(frame, claim, NOT_TESTABLE, f"{limits[0]} In them: {_lower(reason)}", limits=limits,
-                   needed=needed, sources=cohort.sources)
+    return Verdict(
+        frame,
+        claim,
+        NOT_TESTABLE,
+        f"{limits[0]} In them: {_lower(reason)}",
+        limits=limits,
+        needed=needed,
+        sources=cohort.sources,
+    )
 
 
 def _rows_of_rule(
@@ -104,17 +124,31 @@ def _rows_of_rule(
             continue
         if not _anybody(table, rule.endpoint, missing):
             continue
-        rate = response_rate(table, endpoint=rule.endpoint, missing=missing, conf_level=DECISION_LEVEL)
+        rate = response_rate(
+            table, endpoint=rule.endpoint, missing=missing, conf_level=DECISION_LEVEL
+        )
         row = rate.to_frame().iloc[0]
         estimate = ReadingEstimate(
-            row["estimate"], row["conf_low"], row["conf_high"], n=int(row["n"]),
-            events=int(row["successes"]), probability_new=nan,
+            row["estimate"],
+            row["conf_low"],
+            row["conf_high"],
+            n=int(row["n"]),
+            events=int(row["successes"]),
+            unit="cohort",
         )
         role = "reading" if rule.default else "group"
         rows.append(
-            reading_row(claim, estimate, reading=f"{rule.id}/{missing}", role=role,
-                        title=f"{_WORDS[rule.endpoint]} ({rule.label}), {people}", method="wilson",
-                        rule=rule.id, missing=missing, grade=rule.grade)
+            reading_row(
+                claim,
+                estimate,
+                reading=f"{rule.id}/{missing}",
+                role=role,
+                title=f"{_WORDS[rule.endpoint]} ({rule.label}), {people}",
+                method="wilson",
+                rule=rule.id,
+                missing=missing,
+                grade=rule.grade,
+            )
         )
     return rows
 
@@ -134,7 +168,9 @@ def _chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:
         return wanted
     if len(with_baseline) != 1:
         held = ", ".join(with_baseline) or "none"
-        raise UsageError(f"Instruments with a baseline in this cohort: {held}. Name one with instrument=")
+        raise UsageError(
+            f"Instruments with a baseline in this cohort: {held}. Name one with instrument="
+        )
     return str(with_baseline[0])
 
 
@@ -154,7 +190,7 @@ def _limits(claim: Claim, cohort: Cohort, subjects: pd.DataFrame) -> tuple[tuple
         found.append("The cohort does not say which disorder its patients have.")
         capped = True
     elif wanted and not held <= wanted:
-        others = ", ".join(sorted(held - wanted))
+        others = ", ".join(_DIAGNOSES.get(code, code) for code in sorted(held - wanted))
         found.append(f"The patients have {others}; the claim is about {_population(claim)}.")
         capped = True
     if cohort.provenance == "synthetic":

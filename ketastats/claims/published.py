@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
 from ketastats.claims.estimates import estimate_reading
 from ketastats.claims.registry import Claim, Reading
-from ketastats.claims.standing import DECISION_LEVEL, distance
+from ketastats.claims.standing import distance
 from ketastats.claims.verdict import Verdict, range_text, reading_row, verdict_frame
 from ketastats.errors import UsageError
 from ketastats.loaders.evidence import load_evidence
@@ -20,7 +19,7 @@ from ketastats.loaders.open_data import (
     select_therapy_arms,
 )
 from ketastats.provenance import Source, sources_of
-from ketastats.results import percent
+from ketastats.results import share_text
 
 _TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "evidence": load_evidence,
@@ -52,8 +51,15 @@ def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdi
             estimate = estimate.complement()
         sources.update(sources_of(tables[target.source]))
         rows.append(
-            reading_row(claim, estimate, reading=reading.id, role=reading.role, title=reading.title,
-                        method=target.method, grade=estimate.grade)
+            reading_row(
+                claim,
+                estimate,
+                reading=reading.id,
+                role=reading.role,
+                title=reading.title,
+                method=target.method,
+                grade=estimate.grade,
+            )
         )
     if not rows:
         raise UsageError(f"The table has no row for any reading of {claim.id!r}")
@@ -98,13 +104,20 @@ def _decide(
         reason = _reason(claim, row)
     reason = _sentence(reason) + _others(claim, meant, deciding)
     return Verdict(
-        frame, claim, overall, reason, limits=(_BREADTH,), needed=_needed(overall), sources=sources, notes=notes
+        frame,
+        claim,
+        overall,
+        reason,
+        limits=(_BREADTH,),
+        needed=_needed(overall),
+        sources=sources,
+        notes=notes,
     )
 
 
 _BREADTH = (
-    "Published evidence, mostly from abstracts and tables, not a systematic review. The share improved under a treatment is not what "
-    "the treatment caused: see the control arms."
+    "Published evidence, mostly from abstracts and tables, not a systematic review. The share improved "
+    "under a treatment is not what the treatment caused: see the control arms."
 )
 
 
@@ -114,7 +127,7 @@ def _reason(claim: Claim, row: pd.Series) -> str:
         "outside": "above" if row["estimate"] > claim.range[1] else "below",
         "undecided": "not clearly inside or outside",
     }[row["standing"]]
-    return f"{row['term']} is {_share(row)}, {where} the claimed {range_text(claim.range)}"
+    return f"{row['term']} is {share_text(row)}, {where} the claimed {range_text(claim.range)}"
 
 
 def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:
@@ -123,24 +136,29 @@ def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:
     text = ""
     inside = others[others["standing"] == "inside"].to_dict("records")
     if inside:
-        listed = "; ".join(f"{_uncapitalised(row['term'])}, {_share(row)}" for row in inside)
+        listed = "; ".join(f"{_uncapitalised(row['term'])}, {share_text(row)}" for row in inside)
         text += f" The sentence holds if relief is read as {listed}."
     opposites = {r.id: r.complement_of for r in claim.readings if r.complement_of}
     for row in others[others["reading"].isin(opposites)].to_dict("records"):
         if deciding.empty or opposites[row["reading"]] != deciding["reading"].iloc[0]:
             continue
-        gap = distance(deciding["estimate"].iloc[0], claim.range) - distance(row["estimate"], claim.range)
-        nearer = "nearer to the claimed range" if gap > 0 else "no nearer to the claimed range"
-        also = {"inside": "and lies inside it", "outside": "but outside it too",
-                "undecided": "and not clearly inside or outside it"}[row["standing"]]
-        text += f" {row['term']} is {_share(row)}: {nearer}, {also}." if gap > 0 else (
-            f" {row['term']} is {_share(row)}, {nearer}."
+        gap = distance(deciding["estimate"].iloc[0], claim.range) - distance(
+            row["estimate"], claim.range
         )
+        fits = (
+            f"nearer to the claimed range, {_PLACE[row['standing']]}"
+            if gap > 0
+            else "no nearer to the claimed range"
+        )
+        text += f" {row['term']} is {share_text(row)}: {fits}."
     return text
 
 
-def _share(row: Any) -> str:
-    return f"{percent(row['estimate'])}% ({DECISION_LEVEL:.0%} interval {percent(row['conf_low'])} to {percent(row['conf_high'])})"
+_PLACE = {
+    "inside": "and inside it",
+    "outside": "but outside it too",
+    "undecided": "and not clearly inside or outside it",
+}
 
 
 def _uncapitalised(text: str) -> str:

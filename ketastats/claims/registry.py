@@ -21,7 +21,8 @@ SOURCES = ("evidence", "psychotherapy_therapy_arms", "psychotherapy_control_arms
 class Reading:
     """One meaning of a sentence, and which rows of which shipped table give its number.
 
-    `where` maps columns to allowed values, `between` columns to both ends. A `complement_of` another reading is one minus it.
+    `where` maps columns to allowed values, `between` columns to both ends. A `complement_of`
+    another reading is one minus it.
     """
 
     id: str
@@ -41,7 +42,8 @@ class Reading:
 class Claim:
     """A sentence somebody says, with the number in it.
 
-    `kind` is the shape of the sentence (data/claims/README.md); `facts` holds every key of its table.
+    `kind` is the shape of the sentence (data/claims/README.md); `facts` holds every key of its
+    table.
     """
 
     id: str

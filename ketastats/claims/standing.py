@@ -1,7 +1,7 @@
 """Where an interval stands against a claimed range, and the word that follows.
 
-For `rate_within`: two one-sided tests at 5% each. A 90% interval wholly inside the range supports the sentence, one
-wholly outside contradicts it, any other leaves it undecided.
+For `rate_within`: two one-sided tests at 5% each. A 90% interval wholly inside the range supports
+the sentence, one wholly outside contradicts it, any other leaves it undecided.
 
 References
 ----------

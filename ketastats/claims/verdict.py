@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,36 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OWN = (
-    "claim", "reading", "role", "verdict", "standing", "rule", "missing", "grade", "k", "events",
-    "new_low", "new_high", "probability_new", "low_seen", "high_seen", "note",
+    "claim",
+    "reading",
+    "role",
+    "verdict",
+    "standing",
+    "rule",
+    "missing",
+    "grade",
+    "k",
+    "unit",
+    "events",
+    "new_low",
+    "new_high",
+    "probability_new",
+    "low_seen",
+    "high_seen",
+    "note",
 )
 """Columns of a verdict's table before the shared words."""
+
+
+_SHARE = f"% ({DECISION_LEVEL:.0%} interval)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict(TabularResult):
     """What the data say about one claim.
 
-    `word` is supported, contradicted, undecided or not_testable; `reason` says why in a sentence; `limits` says what caps it,
-    and `needed` what would settle it.
+    `word` is supported, contradicted, undecided or not_testable; `reason` says why in a sentence;
+    `limits` says what caps it, and `needed` what would settle it.
     """
 
     claim: Claim
@@ -49,29 +68,41 @@ class Verdict(TabularResult):
     def only(self, *roles: str) -> Verdict:
         """The same verdict with only the readings of some roles in its table: reading, group, yardstick."""
         kept = self.frame[self.frame["role"].isin(roles)].reset_index(drop=True)
-        return Verdict(kept, self.claim, self.word, self.reason, self.limits, self.needed,
-                       sources=self.sources, notes=self.notes)
+        limits = self.limits if "reading" in roles else ()
+        return Verdict(
+            kept,
+            self.claim,
+            self.word,
+            self.reason,
+            limits,
+            self.needed,
+            sources=self.sources,
+            notes=self.notes,
+        )
 
     def display(self) -> pd.DataFrame:
-        """Return one row per reading: share with interval, where it stands, and what a new setting may give."""
-        rows = []
-        for row in self.frame.to_dict("records"):
-            grade = " [rests on grade C]" if row["grade"] == "C" else ""
-            rows.append(
-                {
-                    "Reading": f"{row['term']}{grade}",
-                    "Settings": "–" if pd.isna(row["k"]) else f"{int(row['k'])}",
-                    f"% ({DECISION_LEVEL:.0%} interval)": estimate_text(
-                        row["estimate"], row["conf_low"], row["conf_high"], percent
-                    ),
-                    "Stands": row["standing"] or "–",
-                    "Verdict": str(row["verdict"]).replace("_", " "),
-                    "Chance in a new setting": "–" if pd.isna(row["probability_new"])
-                    else f"{row['probability_new']:.0%}",
-                }
+        """Return one row per reading: share with interval, its verdict, and what a new setting may give."""
+        shown = [self._shown(row) for row in self.frame.to_dict("records")]
+        return pd.DataFrame(
+            shown, columns=["Reading", "From", _SHARE, "Verdict", "Chance in a new setting"]
+        )
+
+    def _shown(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        place = row["standing"]
+        if place == "outside":
+            place = "above" if row["estimate"] > self.claim.range[1] else "below"
+        word_of_reading = str(row["verdict"]).replace("_", " ")
+        chance = row["probability_new"]
+        return {
+            "Reading": f"{row['term']}{' [rests on grade C]' if row['grade'] == 'C' else ''}",
+            "From": f"{int(row['k'])} {row['unit']}" if row["unit"] else "–",
+            _SHARE: estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent),
+            "Verdict": ": ".join(
+                part for part in (word_of_reading, place) if part and part != "undecided"
             )
-        columns = ["Reading", "Settings", f"% ({DECISION_LEVEL:.0%} interval)", "Stands", "Verdict", "Chance in a new setting"]
-        return pd.DataFrame(rows, columns=columns)
+            or place,
+            "Chance in a new setting": "–" if pd.isna(chance) else f"{chance:.0%}",
+        }
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every reading with the claimed range as a band; filled where it decides."""
@@ -81,17 +112,25 @@ class Verdict(TabularResult):
             return draw_forest(self.frame, ax, xlabel="Share of people (%)", as_percent=True)
         low, high = self.claim.range
         return draw_forest(
-            self.frame, ax, xlabel="Share of people (%)", as_percent=True, band=(low, high),
+            self.frame,
+            ax,
+            xlabel="Share of people (%)",
+            as_percent=True,
+            band=(low, high),
             band_label=f"claimed {range_text((low, high))}",
         )
 
     def figure_text(self) -> str:
         """Return every row of the figure in words."""
-        parts = [
-            f"{row.term}: {estimate_text(row.estimate, row.conf_low, row.conf_high, percent)}%, {row.standing or 'no interval'}"
-            for row in self.frame.itertuples()
-        ]
-        return f"Forest plot of {len(self.frame)} readings against the claimed range. " + "; ".join(parts) + "."
+        parts = []
+        for row in self.frame.to_dict("records"):
+            share = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
+            parts.append(f"{row['term']}: {share}%, {row['standing'] or 'no interval'}")
+        return (
+            f"Forest plot of {len(self.frame)} readings against the claimed range. "
+            + "; ".join(parts)
+            + "."
+        )
 
     def __str__(self) -> str:
         return f"{self.word.replace('_', ' ').capitalize()}: {self.reason}"
@@ -139,12 +178,13 @@ def reading_row(
         "claim": claim.id,
         "reading": reading,
         "role": role,
-        "verdict": word(place) if place else NOT_TESTABLE,
+        "verdict": "" if role == "yardstick" else word(place) if place else NOT_TESTABLE,
         "standing": place,
         "rule": rule,
         "missing": missing,
         "grade": grade,
         "k": estimate.k,
+        "unit": estimate.unit,
         "events": estimate.events,
         "new_low": estimate.new_low,
         "new_high": estimate.new_high,

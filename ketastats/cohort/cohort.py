@@ -22,8 +22,8 @@ class Cohort:
     ----------
     subjects : DataFrame, one row per subject
     doses, scores, events, medications : DataFrame, optional
-        One row per administration, assessment, event and medicine x period. Absent tables are empty. Columns, units
-        and limits are in `ketastats.cohort.schema`.
+        One row per administration, assessment, event and medicine x period. Absent tables are
+        empty. Columns, units and limits are in `ketastats.cohort.schema`.
     windows : DataFrame, optional
         Visit windows, one row per visit: avisit, avisitn, target, from, to in hours, [from, to).
     provenance : "synthetic", "public" or "private"
@@ -138,9 +138,21 @@ def _checked_tables(raw: dict[str, pd.DataFrame | None], *, source: str) -> dict
         if frame is not None:
             problems += identifying_columns(frame, table=table)
     if tables["subjects"].empty and not problems:
-        problems.append(problem("empty", "subjects", "", [], "no rows",
-                                "A cohort needs at least one subject; check that the file is the right one"))
-    broken = {found.table for found in problems if found.code in {"missing_column", "not_a_number", "percent_sign"}}
+        problems.append(
+            problem(
+                "empty",
+                "subjects",
+                "",
+                [],
+                "no rows",
+                "A cohort needs at least one subject; check that the file is the right one",
+            )
+        )
+    broken = {
+        found.table
+        for found in problems
+        if found.code in {"missing_column", "not_a_number", "percent_sign"}
+    }
     if not broken:
         problems += inconsistencies(tables)
     refuse(problems, source=source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,13 @@ from ketastats.errors import Problem, problem
 def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
     """Return every disagreement between and within typed tables."""
     subjects = tables["subjects"]
-    found = duplicated_rows(subjects, ["usubjid"], table="subjects",
-                            what="a second record for one subject", remedy="Keep one row per subject")
+    found = duplicated_rows(
+        subjects,
+        ["usubjid"],
+        table="subjects",
+        what="a second record for one subject",
+        remedy="Keep one row per subject",
+    )
     for name in ("doses", "scores", "events", "medications"):
         found += orphans(tables[name], subjects, table=name)
     found += _score_problems(tables["scores"])
@@ -31,7 +37,9 @@ def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
 def _score_problems(scores: pd.DataFrame) -> list[Problem]:
     found = unknown_instruments(scores) + scores_out_of_range(scores)
     found += duplicated_rows(
-        scores, ["usubjid", "paramcd", "aperiod", "afrlt"], table="scores",
+        scores,
+        ["usubjid", "paramcd", "aperiod", "afrlt"],
+        table="scores",
         what="a second score of one subject on one instrument at one time",
         remedy="Keep one, or give the rule by which they are combined before loading",
     )
@@ -42,9 +50,13 @@ def _score_problems(scores: pd.DataFrame) -> list[Problem]:
 
 
 def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]:
-    found = duplicated_rows(doses, ["usubjid", "aperiod", "exseq"], table="doses",
-                            what="a second dose with the same number for one subject",
-                            remedy="Number the doses 1, 2, 3 ... within each subject")
+    found = duplicated_rows(
+        doses,
+        ["usubjid", "aperiod", "exseq"],
+        table="doses",
+        what="a second dose with the same number for one subject",
+        remedy="Number the doses 1, 2, 3 ... within each subject",
+    )
     keys = [key for key in ("usubjid", "aperiod") if key in doses.columns]
     found += _out_of_order(doses, keys, "exseq", table="doses")
     if "exdosekg" not in doses.columns or doses["exdosekg"].isna().all():
@@ -58,27 +70,49 @@ def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]
     per_kg = doses["exdosekg"].to_numpy()
     without = np.flatnonzero(~np.isnan(per_kg) & np.isnan(weight))
     if without.size:
-        found.append(problem("missing_weight", "doses", "exdosekg", without,
-                             "a dose per kg of a subject without a body weight",
-                             "Add weightbl (kg) to the table of subjects, or give exdose (mg) alone"))
+        found.append(
+            problem(
+                "missing_weight",
+                "doses",
+                "exdosekg",
+                without,
+                "a dose per kg of a subject without a body weight",
+                "Add weightbl (kg) to the table of subjects, or give exdose (mg) alone",
+            )
+        )
     if "exdose" in doses.columns:
         with np.errstate(invalid="ignore"):
             apart = np.abs(doses["exdose"].to_numpy() / weight - per_kg) > 0.1 * per_kg + 0.01
         if apart.any():
-            found.append(problem("dose_mismatch", "doses", "exdose and exdosekg", np.flatnonzero(apart),
-                                 "mg divided by body weight is more than 10% away from mg/kg",
-                                 "Check the units: exdose is in mg, exdosekg in mg/kg, weightbl in kg"))
+            found.append(
+                problem(
+                    "dose_mismatch",
+                    "doses",
+                    "exdose and exdosekg",
+                    np.flatnonzero(apart),
+                    "mg divided by body weight is more than 10% away from mg/kg",
+                    "Check the units: exdose is in mg, exdosekg in mg/kg, weightbl in kg",
+                )
+            )
     return found
 
 
 def _event_problems(events: pd.DataFrame) -> list[Problem]:
     found = _code_problems(events, "aesev", SEVERITIES, "events")
     order = [name for name in ("astrlt", "aenrlt_left", "aenrlt_right") if name in events.columns]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         bad = np.flatnonzero((events[later] < events[earlier]).to_numpy())
         if bad.size:
-            found.append(problem("time_order", "events", f"{earlier} and {later}", bad,
-                                 "ends before it starts", "Correct the times (hours since the first dose)"))
+            found.append(
+                problem(
+                    "time_order",
+                    "events",
+                    f"{earlier} and {later}",
+                    bad,
+                    "ends before it starts",
+                    "Correct the times (hours since the first dose)",
+                )
+            )
     return found
 
 
@@ -90,8 +124,16 @@ def _code_problems(
     bad = np.flatnonzero((frame[column].notna() & ~frame[column].isin(allowed)).to_numpy())
     if bad.size == 0:
         return []
-    return [problem("unknown_code", table, column, bad, f"not one of {', '.join(allowed)}",
-                    "Recode the rows in the mapping file")]
+    return [
+        problem(
+            "unknown_code",
+            table,
+            column,
+            bad,
+            f"not one of {', '.join(allowed)}",
+            "Recode the rows in the mapping file",
+        )
+    ]
 
 
 def _window_problems(windows: pd.DataFrame) -> list[Problem]:
@@ -100,14 +142,29 @@ def _window_problems(windows: pd.DataFrame) -> list[Problem]:
         ((windows["from"] > windows["target"]) | (windows["target"] > windows["to"])).to_numpy()
     )
     if bad.size:
-        found.append(problem("window", "windows", "from, target, to", bad, "the target is outside its window",
-                             "Put the target between from and to"))
+        found.append(
+            problem(
+                "window",
+                "windows",
+                "from, target, to",
+                bad,
+                "the target is outside its window",
+                "Put the target between from and to",
+            )
+        )
     ordered = windows.sort_values("from", kind="stable")
     overlap = ordered["from"].to_numpy()[1:] < ordered["to"].to_numpy()[:-1]
     if overlap.any():
-        found.append(problem("window", "windows", "from and to", ordered.index[1:][overlap],
-                             "the window begins before the one before it ends",
-                             "Windows are [from, to): let each begin where the last one ends or later"))
+        found.append(
+            problem(
+                "window",
+                "windows",
+                "from and to",
+                ordered.index[1:][overlap],
+                "the window begins before the one before it ends",
+                "Windows are [from, to): let each begin where the last one ends or later",
+            )
+        )
     return found
 
 
@@ -120,6 +177,13 @@ def _out_of_order(
     bad = known.index[(known["afrlt"] < latest_before).to_numpy()]
     if bad.empty:
         return []
-    return [problem("time_order", table, f"{sequence} and afrlt", sorted(bad),
-                    f"{sequence} goes up while time goes back",
-                    "Correct afrlt (hours since the first dose) or the numbering")]
+    return [
+        problem(
+            "time_order",
+            table,
+            f"{sequence} and afrlt",
+            sorted(bad),
+            f"{sequence} goes up while time goes back",
+            "Correct afrlt (hours since the first dose) or the numbering",
+        )
+    ]

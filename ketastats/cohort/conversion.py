@@ -15,8 +15,9 @@ _MAY_BE_EMPTY = {"aval"}
 def convert_table(raw: pd.DataFrame | None, table: str) -> tuple[pd.DataFrame, list[Problem]]:
     """Return the typed table and everything wrong with its columns and cells.
 
-    Text columns become pandas strings, number columns float64; other columns are kept as they come. An absent or
-    empty table becomes an empty one with all columns. A table that has problems is returned as it came.
+    Text columns become pandas strings, number columns float64; other columns are kept as they come.
+    An absent or empty table becomes an empty one with all columns. A table that has problems is
+    returned as it came.
     """
     if raw is None or raw.shape[1] == 0:
         raw = pd.DataFrame({column.name: [] for column in TABLES[table]})

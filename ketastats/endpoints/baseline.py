@@ -14,14 +14,14 @@ def derive_baseline(scores: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame, one row per subject, instrument and assessment
-        Needs `usubjid`, `paramcd`, `afrlt` (hours since the first dose) and `aval`. In a crossover, each `aperiod`
-        has a baseline of its own. Not modified.
+        Needs `usubjid`, `paramcd`, `afrlt` (hours since the first dose) and `aval`. In a crossover,
+        each `aperiod` has a baseline of its own. Not modified.
 
     Returns
     -------
     DataFrame
-        `scores` in the same order, plus `base` (points; the last score at or before time 0 that is not missing,
-        missing if there is none) and `ablfl` (True on the row that is the baseline).
+        `scores` in the same order, plus `base` (points; the last score at or before time 0 that is
+        not missing, missing if there is none) and `ablfl` (True on the row that is the baseline).
     """
     require_columns(scores, ["usubjid", "paramcd", "afrlt", "aval"], table="scores")
     keys = [key for key in ("usubjid", "paramcd", "aperiod") if key in scores.columns]

@@ -1,7 +1,8 @@
 """Change from baseline, and whether response, remission and the other endpoints were met.
 
-Each `derive_` function returns the table in the same order with columns added, and never decides what a missing score
-means: a missing score, or a missing or zero baseline where the rule needs one, leaves the endpoint missing.
+Each `derive_` function returns the table in the same order with columns added, and never decides
+what a missing score means: a missing score, or a missing or zero baseline where the rule needs one,
+leaves the endpoint missing.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ POINT_ENDPOINTS = (
 def derive_change(scores: pd.DataFrame) -> pd.DataFrame:
     """Add `chg` (points) and `pchg` (per cent of baseline) from `aval` and `base`.
 
-    A negative change is better on scales where high is bad. `pchg` is missing where the baseline is missing or zero; the
-    scale's minimum is not subtracted.
+    A negative change is better on scales where high is bad. `pchg` is missing where the baseline is
+    missing or zero; the scale's minimum is not subtracted.
     """
     require_columns(scores, ["aval", "base"], table="scores")
     return _with(scores, chg=change(), pchg=percent_change())
@@ -74,18 +75,20 @@ def derive_endpoint(
     Parameters
     ----------
     scores : DataFrame, one row per subject, instrument and assessment
-        Needs `paramcd` and `aval`, and `base` where the rule compares with a baseline (`derive_baseline`). Not modified.
+        Needs `paramcd` and `aval`, and `base` where the rule compares with a baseline
+        (`derive_baseline`). Not modified.
     endpoint : str
         One of `POINT_ENDPOINTS`.
     rule : str, optional
-        Rule id such as ``"madrs:remission_12"``; rows of other instruments are then left missing. By default every
-        instrument's own default rule is used, and instruments without one are left missing.
+        Rule id such as ``"madrs:remission_12"``; rows of other instruments are then left missing.
+        By default every instrument's own default rule is used, and instruments without one are left
+        missing.
 
     Returns
     -------
     DataFrame
-        `scores` plus `<endpoint>` (nullable boolean) and `<endpoint>_rule` (the rule's id, marked if it rests on a grade C source or is a
-        project default).
+        `scores` plus `<endpoint>` (nullable boolean) and `<endpoint>_rule` (the rule's id, marked
+        if it rests on a grade C source or is a project default).
 
     Raises
     ------
@@ -113,8 +116,9 @@ def derive_endpoints(
     Returns
     -------
     DataFrame
-        The rows of `scores` once per variant of their instrument, in long form, plus `endpoint`, `rule` (id) and `met` (nullable
-        boolean). Instruments without a rule for an endpoint have no rows for it.
+        The rows of `scores` once per variant of their instrument, in long form, plus `endpoint`,
+        `rule` (id) and `met` (nullable boolean). Instruments without a rule for an endpoint have no
+        rows for it.
     """
     require_columns(scores, ["paramcd", "aval"], table="scores")
     parts = []

@@ -1,7 +1,8 @@
 """A registry rule as a Narwhals expression on the columns `paramcd`, `aval` and `base`.
 
-The same expression runs on pandas frames, on DuckDB relations and on Spark. Its value is missing where the score is
-missing, where the rule needs a baseline and there is none, and where a relative rule meets a baseline of zero.
+The same expression runs on pandas frames, on DuckDB relations and on Spark. Its value is missing
+where the score is missing, where the rule needs a baseline and there is none, and where a relative
+rule meets a baseline of zero.
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ def derive_visits(scores: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `scores` in the same order with `avisit` and `avisitn` (missing outside every window) and `anl01fl`, True on the one
-        assessment per subject, instrument and visit that counts (`WINDOW_RULE`).
+        `scores` in the same order with `avisit` and `avisitn` (missing outside every window) and
+        `anl01fl`, True on the one assessment per subject, instrument and visit that counts
+        (`WINDOW_RULE`).
     """
     require_columns(scores, ["usubjid", "paramcd", "afrlt", "aval"], table="scores")
     require_columns(windows, ["avisit", "avisitn", "target", "from", "to"], table="windows")
@@ -67,7 +68,8 @@ def select_visit(
     Parameters
     ----------
     scores : DataFrame, one row per subject, instrument and assessment
-        Needs `usubjid`, `paramcd` and `avisit`; where `anl01fl` is present only its True rows are used.
+        Needs `usubjid`, `paramcd` and `avisit`; where `anl01fl` is present only its True rows are
+        used.
     visit : str
         A value of `avisit`.
     subjects : DataFrame, one row per subject
@@ -78,7 +80,8 @@ def select_visit(
     Returns
     -------
     DataFrame
-        In the order of `subjects`: their columns, then those of `scores`, missing where a subject was not seen.
+        In the order of `subjects`: their columns, then those of `scores`, missing where a subject
+        was not seen.
 
     Raises
     ------
@@ -107,8 +110,16 @@ def select_visit(
     if twice.size:
         raise DataError(
             f"Visit {visit!r}",
-            [problem("duplicate", "scores", "usubjid and avisit", twice, "a second record of one subject at this visit",
-                     "Give the visits by windows (derive_visits), which says which record counts")],
+            [
+                problem(
+                    "duplicate",
+                    "scores",
+                    "usubjid and avisit",
+                    twice,
+                    "a second record of one subject at this visit",
+                    "Give the visits by windows (derive_visits), which says which record counts",
+                )
+            ],
         )
     repeated = [name for name in at_visit.columns if name in subjects.columns and name != "usubjid"]
     merged = subjects.merge(at_visit.drop(columns=repeated), on="usubjid", how="left")

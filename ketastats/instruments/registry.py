@@ -19,8 +19,8 @@ from ketastats.resources import shipped
 class Instrument:
     """One scale: what its totals can be, which way is better, and its rules.
 
-    `total_min` and `total_max` are missing (None) where a scale has no bounded total. `facts` holds everything else
-    the registry says (bands, cut-offs, sources, scoring details), as read.
+    `total_min` and `total_max` are missing (None) where a scale has no bounded total. `facts` holds
+    everything else the registry says (bands, cut-offs, sources, scoring details), as read.
     """
 
     id: str
@@ -94,7 +94,9 @@ def rule(name: str) -> Rule:
     """
     scale_id, _, variant = name.partition(":")
     if not variant:
-        raise UsageError(f"A rule is named <instrument>:<rule>, such as 'madrs:response', not {name!r}")
+        raise UsageError(
+            f"A rule is named <instrument>:<rule>, such as 'madrs:response', not {name!r}"
+        )
     scale = instrument(scale_id)
     if variant in ENDPOINTS:
         return default_rule(scale_id, variant)

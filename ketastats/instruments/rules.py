@@ -25,10 +25,10 @@ _NEEDS_BASELINE = {"relative_reduction", "absolute_reduction", "absolute_increas
 class Rule:
     """One published (or project-default) rule of one scale.
 
-    `id` is ``<instrument>:<name>``, the word that every result made with the rule carries. `type` is one of
-    relative_reduction, absolute_reduction, absolute_increase, total, category, item, all; "reduction" means improvement
-    on scales where high is good. `grade` is that of the best source (A, B or C; see the registry's README), empty for
-    a project default.
+    `id` is ``<instrument>:<name>``, the word that every result made with the rule carries. `type`
+    is one of relative_reduction, absolute_reduction, absolute_increase, total, category, item, all;
+    "reduction" means improvement on scales where high is good. `grade` is that of the best source
+    (A, B or C; see the registry's README), empty for a project default.
     """
 
     id: str
@@ -78,12 +78,14 @@ class Rule:
         return f"score {words} {self.value:g}"
 
 
-def read_rule(
-    table: Mapping[str, Any], *, instrument: str, grades: Mapping[str, str]
-) -> Rule:
+def read_rule(table: Mapping[str, Any], *, instrument: str, grades: Mapping[str, str]) -> Rule:
     """Build a rule from its table in the registry; `grades` maps source keys to A, B or C."""
     parts = tuple(
-        read_rule({"id": table["id"], "endpoint": table["endpoint"], **part}, instrument=instrument, grades=grades)
+        read_rule(
+            {"id": table["id"], "endpoint": table["endpoint"], **part},
+            instrument=instrument,
+            grades=grades,
+        )
         for part in table.get("rules", ())
     )
     known = sorted(grades[key] for key in table.get("sources", ()))

@@ -15,7 +15,13 @@ from ketastats.instruments.registry import Instrument, instrument
 
 Floats = NDArray[np.float64]
 
-_SCORED = ("sum", "ordinal", "sum_of_domain_maxima", "sum_with_either_or_pairs", "weighted_domain_sum")
+_SCORED = (
+    "sum",
+    "ordinal",
+    "sum_of_domain_maxima",
+    "sum_with_either_or_pairs",
+    "weighted_domain_sum",
+)
 
 
 def item_names(name: str) -> tuple[str, ...]:
@@ -36,9 +42,10 @@ def score_items(items: pd.DataFrame, name: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The other columns in their order, then `paramcd`, `aval` (the total, missing where the published rule
-        gives none), `items_answered` and `scoring` ("complete", "prorated" or "missing"). A missing item makes the total missing
-        unless the registry holds a published rule for prorating.
+        The other columns in their order, then `paramcd`, `aval` (the total, missing where the
+        published rule gives none), `items_answered` and `scoring` ("complete", "prorated" or
+        "missing"). A missing item makes the total missing unless the registry holds a published
+        rule for prorating.
 
     Raises
     ------
@@ -68,8 +75,8 @@ def score_items(items: pd.DataFrame, name: str) -> pd.DataFrame:
 def score_subscales(items: pd.DataFrame, name: str) -> pd.DataFrame:
     """Sum the subscales whose item numbers the registry verifies; missing if any item is.
 
-    Arguments and errors are those of `score_items`; the result has one column per subscale. For the Brief Pain
-    Inventory the scales are means, interference from at least four of its seven items.
+    Arguments and errors are those of `score_items`; the result has one column per subscale. For the
+    Brief Pain Inventory the scales are means, interference from at least four of its seven items.
     """
     scale = instrument(name)
     if "scales" in scale.facts:
@@ -107,21 +114,46 @@ def _checked_answers(items: pd.DataFrame, scale: Instrument) -> Floats:
     if absent:
         raise DataError(
             f"The {scale.title} items",
-            [problem("missing_column", "items", ", ".join(absent), [], "not in the table",
-                     f"{scale.title} needs {names[0]} to {names[-1]}; leave an unanswered item empty")],
+            [
+                problem(
+                    "missing_column",
+                    "items",
+                    ", ".join(absent),
+                    [],
+                    "not in the table",
+                    f"{scale.title} needs {names[0]} to {names[-1]}; leave an unanswered item empty",
+                )
+            ],
         )
     columns, problems = [], list[Problem]()
     for name, (low, high) in zip(names, _item_ranges(scale), strict=True):
         values = pd.to_numeric(items[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         text = np.isnan(values) & items[name].notna().to_numpy()
-        outside = (values < low) | (values > high) | (values != np.round(values)) & ~np.isnan(values)
+        outside = (
+            (values < low) | (values > high) | (values != np.round(values)) & ~np.isnan(values)
+        )
         if text.any():
-            problems.append(problem("not_a_number", "items", name, np.flatnonzero(text),
-                                    "holds text", "Enter the number of the answer, or leave it empty"))
+            problems.append(
+                problem(
+                    "not_a_number",
+                    "items",
+                    name,
+                    np.flatnonzero(text),
+                    "holds text",
+                    "Enter the number of the answer, or leave it empty",
+                )
+            )
         if outside.any():
-            problems.append(problem("out_of_range", "items", name, np.flatnonzero(outside),
-                                    f"not a whole number from {low:g} to {high:g}",
-                                    "Correct the answers, or map them to this scale's coding"))
+            problems.append(
+                problem(
+                    "out_of_range",
+                    "items",
+                    name,
+                    np.flatnonzero(outside),
+                    f"not a whole number from {low:g} to {high:g}",
+                    "Correct the answers, or map them to this scale's coding",
+                )
+            )
         columns.append(values)
     if problems:
         raise DataError(f"The {scale.title} items", problems)
@@ -141,7 +173,9 @@ def _totals(answers: Floats, scale: Instrument) -> tuple[Floats, NDArray[np.bool
     missing = np.isnan(answers)
     prorated = np.zeros(len(answers), dtype=bool)
     if scale.total_method == "sum_of_domain_maxima":
-        domains = [answers[:, [number - 1 for number in group]] for group in facts["domains"].values()]
+        domains = [
+            answers[:, [number - 1 for number in group]] for group in facts["domains"].values()
+        ]
         return np.sum([domain.max(axis=1) for domain in domains], axis=0), prorated
     if scale.total_method == "sum_with_either_or_pairs":
         return _sum_with_pairs(answers, facts["either_or_pairs"]), prorated

@@ -24,12 +24,13 @@ def load_cohort(path: str | Path, *, mapping: str | Path | None = None) -> Cohor
     Parameters
     ----------
     path : str or Path
-        A folder, or one CSV or Parquet file. A folder holds either `mapping.toml` beside its source files, or tables
-        already in the schema's columns, named subjects, doses, scores, events, medications and windows (.csv or .parquet); then
-        `cohort.toml` in it gives `name` and `provenance`, private if absent.
+        A folder, or one CSV or Parquet file. A folder holds either `mapping.toml` beside its source
+        files, or tables already in the schema's columns, named subjects, doses, scores, events,
+        medications and windows (.csv or .parquet); then `cohort.toml` in it gives `name` and
+        `provenance`, private if absent.
     mapping : str or Path, optional
-        The mapping file, if it is not `mapping.toml` in the folder; needed for a single file (`ketastats.loaders.mapping`
-        shows one).
+        The mapping file, if it is not `mapping.toml` in the folder; needed for a single file
+        (`ketastats.loaders.mapping` shows one).
 
     Returns
     -------
@@ -44,8 +45,19 @@ def load_cohort(path: str | Path, *, mapping: str | Path | None = None) -> Cohor
     """
     place = Path(path)
     if not place.exists():
-        raise DataError(str(place), [problem("no_file", place.name, "", [], "there is no such file or folder",
-                                             "Check the path and the spelling")])
+        raise DataError(
+            str(place),
+            [
+                problem(
+                    "no_file",
+                    place.name,
+                    "",
+                    [],
+                    "there is no such file or folder",
+                    "Check the path and the spelling",
+                )
+            ],
+        )
     if mapping is not None:
         return _mapped_cohort(place, Path(mapping))
     if place.is_dir():
@@ -54,8 +66,19 @@ def load_cohort(path: str | Path, *, mapping: str | Path | None = None) -> Cohor
     beside = place.parent / MAPPING_NAME
     if beside.is_file():
         return _mapped_cohort(place, beside)
-    raise DataError(str(place), [problem("no_mapping", place.name, "", [], "a single table needs a mapping file",
-                                         f"Write {MAPPING_NAME} beside it, or name one with mapping=")])
+    raise DataError(
+        str(place),
+        [
+            problem(
+                "no_mapping",
+                place.name,
+                "",
+                [],
+                "a single table needs a mapping file",
+                f"Write {MAPPING_NAME} beside it, or name one with mapping=",
+            )
+        ],
+    )
 
 
 def load_questionnaire(table: str | Path, mapping: str | Path) -> Cohort:
@@ -67,7 +90,9 @@ def load_questionnaire(table: str | Path, mapping: str | Path) -> Cohort:
         As `load_cohort`.
     """
     plan = read_mapping(Path(mapping))
-    sections = {name: replace(section, file=Path(table).name) for name, section in plan.tables.items()}
+    sections = {
+        name: replace(section, file=Path(table).name) for name, section in plan.tables.items()
+    }
     return _assemble(Path(table).parent, replace(plan, tables=sections), Path(mapping))
 
 
@@ -95,12 +120,18 @@ def _assemble(folder: Path, plan: CohortMapping, mapping: Path) -> Cohort:
     if problems:
         raise DataError(str(folder), list(dict.fromkeys(problems)))
     subjects = tables.pop("subjects", pd.DataFrame())
-    section = plan.tables.get("subjects")
-    if section is not None and section.completed_visit:
-        subjects = derive_completion(subjects, tables["scores"], section.completed_visit)
+    about_subjects = plan.tables.get("subjects")
+    if about_subjects is not None and about_subjects.completed_visit:
+        subjects = derive_completion(subjects, tables["scores"], about_subjects.completed_visit)
     windows = pd.DataFrame(list(plan.windows)) if plan.windows else None
-    return Cohort(subjects, provenance=plan.provenance, name=plan.name, windows=windows,
-                  sources=sorted(sources), **tables)
+    return Cohort(
+        subjects,
+        provenance=plan.provenance,
+        name=plan.name,
+        windows=windows,
+        sources=sorted(sources),
+        **tables,
+    )
 
 
 def _key(section: TableMapping) -> tuple[str, tuple[str, ...], str]:
@@ -119,9 +150,19 @@ def _plain_cohort(folder: Path) -> Cohort:
             if candidate.is_file():
                 found[table] = candidate
     if "subjects" not in found:
-        raise DataError(str(folder), [problem("no_subjects", folder.name, "", [],
-                                              f"neither {MAPPING_NAME} nor a table called subjects is here",
-                                              "Name the files as the tables (subjects.csv, scores.csv ...), or write a mapping")])
+        raise DataError(
+            str(folder),
+            [
+                problem(
+                    "no_subjects",
+                    folder.name,
+                    "",
+                    [],
+                    f"neither {MAPPING_NAME} nor a table called subjects is here",
+                    "Name the files as the tables (subjects.csv, scores.csv ...), or write a mapping",
+                )
+            ],
+        )
     problems: list[Problem] = []
     tables = {}
     for name, path in found.items():
@@ -133,8 +174,13 @@ def _plain_cohort(folder: Path) -> Cohort:
         raise DataError(str(folder), problems)
     about = _about(folder)
     sources = sources_of(*tables.values())
-    return Cohort(tables.pop("subjects"), provenance=about.get("provenance", "private"),
-                  name=about.get("name", folder.name), sources=sources, **tables)
+    return Cohort(
+        tables.pop("subjects"),
+        provenance=about.get("provenance", "private"),
+        name=about.get("name", folder.name),
+        sources=sources,
+        **tables,
+    )
 
 
 def _about(folder: Path) -> dict[str, str]:
@@ -146,6 +192,17 @@ def _about(folder: Path) -> dict[str, str]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(str(path), [problem("not_toml", path.name, "", [], f"not valid TOML ({error})",
-                                            "Correct the line; texts need quotes")]) from error
+        raise DataError(
+            str(path),
+            [
+                problem(
+                    "not_toml",
+                    path.name,
+                    "",
+                    [],
+                    f"not valid TOML ({error})",
+                    "Correct the line; texts need quotes",
+                )
+            ],
+        ) from error
     return {str(key): str(value) for key, value in raw.items()}

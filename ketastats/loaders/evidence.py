@@ -14,8 +14,18 @@ from ketastats.resources import shipped
 
 REQUIRED = ("study_id", "arm", "outcome_type")
 NUMBERS = (
-    "n_studies", "n", "timepoint_weeks", "timepoint_hours", "events", "proportion",
-    "mean", "sd", "se", "ci_low", "ci_high", "effect_value",
+    "n_studies",
+    "n",
+    "timepoint_weeks",
+    "timepoint_hours",
+    "events",
+    "proportion",
+    "mean",
+    "sd",
+    "se",
+    "ci_low",
+    "ci_high",
+    "effect_value",
 )
 FLAGS = ("is_contrast", "is_derived")
 GRADES = ("A", "B", "C")
@@ -27,19 +37,20 @@ def load_evidence(path: str | Path | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path, optional
-        CSV or Parquet. `study_id`, `arm` and `outcome_type` are needed; other columns of the shipped table
-        (data/evidence/README.md) are added empty where absent, flags as False.
+        CSV or Parquet. `study_id`, `arm` and `outcome_type` are needed; other columns of the
+        shipped table (data/evidence/README.md) are added empty where absent, flags as False.
 
     Returns
     -------
     DataFrame
-        Text columns as strings, counts and values as float64, `is_contrast` and `is_derived` as booleans.
+        Text columns as strings, counts and values as float64, `is_contrast` and `is_derived` as
+        booleans.
 
     Raises
     ------
     DataError
-        For text in a number column, a proportion above 1, more events than people, a count that is not
-        whole, or an unknown grade, all at once.
+        For text in a number column, a proportion above 1, more events than people, a count that is
+        not whole, or an unknown grade, all at once.
     """
     place = shipped("data", "evidence", "evidence.csv") if path is None else Path(path)
     raw = read_table(place)
@@ -68,7 +79,9 @@ def _flag(frame: pd.DataFrame, name: str) -> pd.Series:
 def _impossible(frame: pd.DataFrame) -> list[Problem]:
     found = missing_values(frame, REQUIRED, table="evidence")
     if frame.empty:
-        found.append(problem("empty", "evidence", "", [], "no rows", "Check that the export finished"))
+        found.append(
+            problem("empty", "evidence", "", [], "no rows", "Check that the export finished")
+        )
 
     def add(bad: pd.Series, code: str, column: str, what: str, remedy: str) -> None:
         rows = np.flatnonzero(bad.to_numpy())
@@ -76,16 +89,41 @@ def _impossible(frame: pd.DataFrame) -> list[Problem]:
             found.append(problem(code, "evidence", column, rows, what, remedy))
 
     share = frame["proportion"]
-    add((share < 0) | (share > 1), "out_of_range", "proportion", "not a share from 0 to 1",
-        "Divide percentages by 100")
-    add(frame["events"] > frame["n"], "impossible_count", "events and n", "more events than people",
-        "Check which of the two was mistyped")
-    add((frame["events"] < 0) | (frame["n"] < 1), "impossible_count", "events and n", "a count below what can be",
-        "Leave unknown counts empty")
+    add(
+        (share < 0) | (share > 1),
+        "out_of_range",
+        "proportion",
+        "not a share from 0 to 1",
+        "Divide percentages by 100",
+    )
+    add(
+        frame["events"] > frame["n"],
+        "impossible_count",
+        "events and n",
+        "more events than people",
+        "Check which of the two was mistyped",
+    )
+    add(
+        (frame["events"] < 0) | (frame["n"] < 1),
+        "impossible_count",
+        "events and n",
+        "a count below what can be",
+        "Leave unknown counts empty",
+    )
     for name in ("events", "n"):
-        add(frame[name].notna() & (frame[name] % 1 != 0), "not_whole", name, "not a whole number",
-            "Give counts of people; put shares into proportion")
+        add(
+            frame[name].notna() & (frame[name] % 1 != 0),
+            "not_whole",
+            name,
+            "not a whole number",
+            "Give counts of people; put shares into proportion",
+        )
     if "grade" in frame.columns:
-        add(frame["grade"].notna() & ~frame["grade"].isin(GRADES), "unknown_code", "grade",
-            "not one of A, B, C", "Grade the source as data/evidence/README.md says")
+        add(
+            frame["grade"].notna() & ~frame["grade"].isin(GRADES),
+            "unknown_code",
+            "grade",
+            "not one of A, B, C",
+            "Grade the source as data/evidence/README.md says",
+        )
     return found

@@ -13,9 +13,7 @@ from ketastats.provenance import source_of_file, with_sources
 SUFFIXES = (".csv", ".parquet")
 
 
-def read_table(
-    path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-8"
-) -> pd.DataFrame:
+def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-8") -> pd.DataFrame:
     """Read a CSV or Parquet file.
 
     Parameters
@@ -42,30 +40,63 @@ def read_table(
         try:
             frame = pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            _refuse(path, "unreadable", "not a readable Parquet file", "Write the file again, or use CSV", error)
+            _refuse(
+                path,
+                "unreadable",
+                "not a readable Parquet file",
+                "Write the file again, or use CSV",
+                error,
+            )
         return with_sources(frame, [source_of_file(path)])
     if path.suffix.lower() != ".csv":
-        _refuse(path, "unknown_format", f"the format {path.suffix or 'without suffix'!r} is not read",
-                "Save the table as CSV (UTF-8) or Parquet")
+        _refuse(
+            path,
+            "unknown_format",
+            f"the format {path.suffix or 'without suffix'!r} is not read",
+            "Save the table as CSV (UTF-8) or Parquet",
+        )
     try:
         frame = pd.read_csv(
-            path, dtype=str, keep_default_na=False, na_values=["", *missing],
+            path,
+            dtype=str,
+            keep_default_na=False,
+            na_values=["", *missing],
             encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding,
         )
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        _refuse(path, "encoding", f"not {encoding.upper()} text (first seen near line {line})",
-                "Save the file as UTF-8, or name its encoding in the mapping file: encoding = \"cp1252\"", error)
+        _refuse(
+            path,
+            "encoding",
+            f"not {encoding.upper()} text (first seen near line {line})",
+            'Save the file as UTF-8, or name its encoding in the mapping file: encoding = "cp1252"',
+            error,
+        )
     except LookupError as error:
-        _refuse(path, "encoding", f"the encoding {encoding!r} is unknown", "Use utf-8, cp1252 or latin-1", error)
+        _refuse(
+            path,
+            "encoding",
+            f"the encoding {encoding!r} is unknown",
+            "Use utf-8, cp1252 or latin-1",
+            error,
+        )
     except pd.errors.EmptyDataError as error:
         _refuse(path, "empty", "the file is empty", "Check that the export finished", error)
     except pd.errors.ParserError as error:
-        _refuse(path, "ragged", f"the rows have different numbers of cells ({_tidy(error)})",
-                "Quote cells that hold commas, and use the comma as separator", error)
+        _refuse(
+            path,
+            "ragged",
+            f"the rows have different numbers of cells ({_tidy(error)})",
+            "Quote cells that hold commas, and use the comma as separator",
+            error,
+        )
     if frame.shape[1] == 1 and ";" in str(frame.columns[0]):
-        _refuse(path, "separator", "the cells seem to be separated by semicolons",
-                "Save the file with commas, and decimal points instead of decimal commas")
+        _refuse(
+            path,
+            "separator",
+            "the cells seem to be separated by semicolons",
+            "Save the file with commas, and decimal points instead of decimal commas",
+        )
     return with_sources(frame, [source_of_file(path)])
 
 

@@ -24,10 +24,14 @@ def build_table(
     Returns
     -------
     (DataFrame, list of Problem)
-        The table in the schema's columns, times in hours, and what stood in the way; with problems the table is empty.
+        The table in the schema's columns, times in hours, and what stood in the way; with problems
+        the table is empty.
     """
     wanted = [
-        *mapping.columns.values(), *mapping.keep, *mapping.values.values(), *mapping.baseline_column.values(),
+        *mapping.columns.values(),
+        *mapping.keep,
+        *mapping.values.values(),
+        *mapping.baseline_column.values(),
         *(name for names in mapping.items.values() for name in names),
     ]
     problems = missing_columns(source, list(dict.fromkeys(wanted)), table=mapping.file)
@@ -51,9 +55,7 @@ def build_table(
     return renamed, problems
 
 
-def derive_completion(
-    subjects: pd.DataFrame, scores: pd.DataFrame, visit: str
-) -> pd.DataFrame:
+def derive_completion(subjects: pd.DataFrame, scores: pd.DataFrame, visit: str) -> pd.DataFrame:
     """Add `eosstt`: COMPLETED for subjects with a score at `visit`, DISCONTINUED for the others."""
     seen = scores.loc[(scores["avisit"] == visit) & scores["aval"].notna(), "usubjid"]
     status = np.where(subjects["usubjid"].isin(seen), "COMPLETED", "DISCONTINUED")
@@ -78,13 +80,19 @@ def _with_hours(
         return frame, problems
     for name in times:
         value = pd.to_numeric(frame[name]).astype("float64")
-        frame[name] = study_day_hours(value) if mapping.time_unit == "study_day" else value * HOURS[mapping.time_unit]
+        frame[name] = (
+            study_day_hours(value)
+            if mapping.time_unit == "study_day"
+            else value * HOURS[mapping.time_unit]
+        )
     return frame, []
 
 
 def study_day_hours(day: pd.Series) -> pd.Series:
     """Start of a study day in hours: day 1 begins at 0, day -1 at -24; there is no day 0."""
-    return pd.Series(np.where(day > 0, 24 * (day - 1), 24 * day), index=day.index).where(day.notna())
+    return pd.Series(np.where(day > 0, 24 * (day - 1), 24 * day), index=day.index).where(
+        day.notna()
+    )
 
 
 def _long_scores(
@@ -111,7 +119,9 @@ def _long_scores(
     if problems:
         return pd.DataFrame(), problems
     for paramcd, name in mapping.baseline_column.items():
-        first = keys.assign(paramcd=paramcd, aval=source[name], afrlt=0.0).drop_duplicates("usubjid")
+        first = keys.assign(paramcd=paramcd, aval=source[name], afrlt=0.0).drop_duplicates(
+            "usubjid"
+        )
         if "avisit" in first.columns:
             first = first.assign(avisit=_BASELINE_VISIT)
         if "avisitn" in first.columns:

@@ -6,20 +6,18 @@
     missing = ["NA"]                # texts that mean missing, besides an empty cell
     encoding = "utf-8"
 
-    [subjects]                      # one section per table: subjects, doses, scores, events, medications
-    file = "patients.csv"
-    columns = { usubjid = "ID", trt01a = "Arm" }
-    constants = { diagnosis = "gad" }
-    keep = { SAFFL = "Y" }          # rows of the source to use
-    recode = { trt01a = { A = "ketamine", B = "midazolam" } }
-    completed_visit = "Week 6"      # eosstt = COMPLETED for those seen then, DISCONTINUED for the others
+    [subjects]                      # one section per table: subjects, doses, scores, events,
+    medications file = "patients.csv" columns = { usubjid = "ID", trt01a = "Arm" } constants = {
+    diagnosis = "gad" } keep = { SAFFL = "Y" }          # rows of the source to use recode = {
+    trt01a = { A = "ketamine", B = "midazolam" } } completed_visit = "Week 6"      # eosstt =
+    COMPLETED for those seen then, DISCONTINUED for the others
 
     [scores]
     file = "patients.csv"
     columns = { usubjid = "ID", afrlt = "Day", avisit = "Visit" }
     values = { madrs = "MADRS_total", ham_a = "HAMA_total" }    # wide: a column per instrument
-    items = { phq9 = ["q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9"] }   # item columns, scored
-    baseline_column = { madrs = "MADRS_baseline" }              # becomes a row at time 0
+    items = { phq9 = ["q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9"] }   # item columns,
+    scored baseline_column = { madrs = "MADRS_baseline" }              # becomes a row at time 0
 
     [[windows]]                     # hours, [from, to)
     avisit = "Week 6"
@@ -47,8 +45,18 @@ TIME_UNITS = (*HOURS, "study_day")
 
 _TOP = {"name", "provenance", "time_unit", "missing", "encoding", "windows"} | set(TABLES)
 _SECTION = {
-    "file", "columns", "constants", "keep", "recode", "values", "items", "baseline_column",
-    "completed_visit", "time_unit", "missing", "encoding",
+    "file",
+    "columns",
+    "constants",
+    "keep",
+    "recode",
+    "values",
+    "items",
+    "baseline_column",
+    "completed_visit",
+    "time_unit",
+    "missing",
+    "encoding",
 }
 
 
@@ -94,22 +102,46 @@ def read_mapping(path: Path) -> CohortMapping:
         text = path.read_text(encoding="utf-8")
         raw = tomllib.loads(text)
     except FileNotFoundError as error:
-        raise DataError(str(path), [problem("no_file", path.name, "", [], "there is no such file",
-                                            "Write the mapping file, or correct the path")]) from error
+        raise DataError(
+            str(path),
+            [
+                problem(
+                    "no_file",
+                    path.name,
+                    "",
+                    [],
+                    "there is no such file",
+                    "Write the mapping file, or correct the path",
+                )
+            ],
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(str(path), [problem("not_toml", path.name, "", [], f"not valid TOML ({error})",
-                                            "Correct the line; texts need quotes")]) from error
+        raise DataError(
+            str(path),
+            [
+                problem(
+                    "not_toml",
+                    path.name,
+                    "",
+                    [],
+                    f"not valid TOML ({error})",
+                    "Correct the line; texts need quotes",
+                )
+            ],
+        ) from error
     for key in raw:
         if key not in _TOP:
             raise unknown_name("key of a mapping file", key, _TOP)
-    shared = {key: raw[key] for key in ("time_unit", "missing", "encoding") if key in raw}
+    shared: dict[str, Any] = {
+        key: raw[key] for key in ("time_unit", "missing", "encoding") if key in raw
+    }
     tables = {
-        table: _read_section(table, {**shared, **raw[table]})
+        table: _read_section(table, {**shared, **dict(raw[table])})
         for table in TABLES
         if table in raw and table != "windows"
     }
     if "provenance" not in raw:
-        raise UsageError(f"{path.name} must say provenance = \"synthetic\", \"public\" or \"private\"")
+        raise UsageError(f'{path.name} must say provenance = "synthetic", "public" or "private"')
     return CohortMapping(
         name=str(raw.get("name", path.parent.name)),
         provenance=str(raw["provenance"]),

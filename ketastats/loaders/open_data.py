@@ -36,24 +36,38 @@ def load_antidepressant_trial() -> Cohort:
 
 def load_psychotherapy_trials() -> pd.DataFrame:
     """Load responders in psychotherapy trials: 569 comparisons, 437 trials, 8 disorders."""
-    return _typed(shipped("data", "metapsy_response_rates", "psychotherapy_response_8_disorders.csv"),
-                  text=("study.es", "study", "country", "rob", "disorder", "therapy", "patient", "reference"))
+    return _typed(
+        shipped("data", "metapsy_response_rates", "psychotherapy_response_8_disorders.csv"),
+        text=("study.es", "study", "country", "rob", "disorder", "therapy", "patient", "reference"),
+    )
 
 
 def load_psilocybin_trials() -> pd.DataFrame:
     """Load outcomes of 15 psilocybin trials, one row per comparison, outcome, instrument and time."""
-    frame = read_table(shipped("data", "metapsy_psilocybin_depression", "psilocybin_depression_trials.csv"))
+    frame = read_table(
+        shipped("data", "metapsy_psilocybin_depression", "psilocybin_depression_trials.csv")
+    )
     return _numbers_where_possible(frame)
 
 
 def load_nhs_outcomes() -> pd.DataFrame:
     """Load national outcomes of NHS Talking Therapies by problem and year, England.
 
-    Adds `problem`, the label that stays the same over the years for anxiety and stress related disorders (missing for the
-    other groups), and `finished_at_caseness`, finished minus not at caseness, the denominator of the published recovery rates.
+    Adds `problem`, the label that stays the same over the years for anxiety and stress related
+    disorders (missing for the other groups), and `finished_at_caseness`, finished minus not at
+    caseness, the denominator of the published recovery rates.
     """
-    frame = _typed(shipped("data", "nhs_talking_therapies", "outcomes_by_problem_england.csv"),
-                   text=("reporting_period", "start_date", "end_date", "variable_type", "variable_a", "variable_b"))
+    frame = _typed(
+        shipped("data", "nhs_talking_therapies", "outcomes_by_problem_england.csv"),
+        text=(
+            "reporting_period",
+            "start_date",
+            "end_date",
+            "variable_type",
+            "variable_a",
+            "variable_b",
+        ),
+    )
     anxiety = frame["variable_a"] == _NHS_ANXIETY
     problem = frame["variable_b"].replace(_NHS_LABELS).where(anxiety)
     at_caseness = frame["finished_course_treatment_count"] - frame["not_at_caseness_count"]
@@ -62,8 +76,10 @@ def load_nhs_outcomes() -> pd.DataFrame:
 
 def load_nhs_proms() -> pd.DataFrame:
     """Load PHQ-9, GAD-7 and WSAS before and after by problem and therapy, England."""
-    return _typed(shipped("data", "nhs_talking_therapies", "proms_by_problem_therapy_england.csv"),
-                  text=("reporting_period", "problem", "therapy"))
+    return _typed(
+        shipped("data", "nhs_talking_therapies", "proms_by_problem_therapy_england.csv"),
+        text=("reporting_period", "problem", "therapy"),
+    )
 
 
 def select_therapy_arms(trials: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +90,8 @@ def select_therapy_arms(trials: pd.DataFrame) -> pd.DataFrame:
 def select_control_arms(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the control arms, each once.
 
-    A trial with several therapies repeats its control arm in every comparison. Rows with the same disorder, trial, events and people
-    are taken as one arm.
+    A trial with several therapies repeats its control arm in every comparison. Rows with the same
+    disorder, trial, events and people are taken as one arm.
     """
     arms = _arms(trials, "cg")
     return arms.drop_duplicates(["disorder", "study_id", "events", "n"], ignore_index=True)
@@ -107,7 +123,11 @@ def _typed(path: Path, *, text: tuple[str, ...]) -> pd.DataFrame:
 def _numbers_where_possible(frame: pd.DataFrame) -> pd.DataFrame:
     def convert(column: pd.Series) -> pd.Series:
         number = pd.to_numeric(column, errors="coerce")
-        return number if number.notna().eq(column.notna()).all() and column.notna().any() else column.astype("string")
+        return (
+            number
+            if number.notna().eq(column.notna()).all() and column.notna().any()
+            else column.astype("string")
+        )
 
     converted = frame.apply(convert)
     converted.attrs = dict(frame.attrs)

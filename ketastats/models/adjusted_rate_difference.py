@@ -35,20 +35,27 @@ class AdjustedRateDifference(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return risks and difference in per cent and percentage points."""
-        return display_estimates(self.frame, heading="Adjusted", as_percent=True, labels={"term": "Quantity"})
+        return display_estimates(
+            self.frame, heading="Adjusted", as_percent=True, labels={"term": "Quantity"}
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the difference with its interval and the line of no difference."""
         from ketastats.plots.forest import draw_forest
 
         return draw_forest(
-            self.frame.iloc[:1], ax, xlabel="Difference (percentage points)", as_percent=True, reference=0.0
+            self.frame.iloc[:1],
+            ax,
+            xlabel="Difference (percentage points)",
+            as_percent=True,
+            reference=0.0,
         )
 
     def __str__(self) -> str:
         row = self.frame.iloc[0]
+        endpoint = row["endpoint"].replace("_", " ").capitalize()
         return (
-            f"{row['endpoint'].replace('_', ' ').capitalize()}, {row['term']}, adjusted for {row['covariates']}: "
+            f"{endpoint}, {row['term']}, adjusted for {row['covariates']}: "
             f"{percent(row['estimate'])} percentage points ({row['conf_level']:.0%} interval "
             f"{percent(row['conf_low'])} to {percent(row['conf_high'])})"
         )
@@ -72,11 +79,13 @@ def adjusted_rate_difference(
     ----------
     table : DataFrame, one row per subject
     arm, reference : str
-        Values of `by`; the difference is arm minus reference. All arms in the table enter the model.
+        Values of `by`; the difference is arm minus reference. All arms in the table enter the
+        model.
     covariates : str
         Right-hand side of a formula, such as ``"base + C(sex)"``.
     variance : {"ye", "ge"}
-        Ye's variance holds under simple randomisation even if the model is wrong; Ge's treats the covariates as fixed.
+        Ye's variance holds under simple randomisation even if the model is wrong; Ge's treats the
+        covariates as fixed.
     by, endpoint, conf_level
         As for `rate_difference`.
     missing : {"error", "non_response", "observed"}
@@ -88,8 +97,8 @@ def adjusted_rate_difference(
 
     References
     ----------
-    FDA (2023). Adjusting for Covariates in Randomized Clinical Trials for Drugs and Biological Products. See also
-    `ketastats.stats.standardised_risks`.
+    FDA (2023). Adjusting for Covariates in Randomized Clinical Trials for Drugs and Biological
+    Products. See also `ketastats.stats.standardised_risks`.
     """
     if variance not in VARIANCES:
         raise unknown_name("variance", variance, VARIANCES)
@@ -101,23 +110,30 @@ def adjusted_rate_difference(
     if missing == "non_response":
         outcome = outcome.fillna(False)
     elif missing == "error" and outcome.isna().any():
-        raise UsageError(f'{int(outcome.isna().sum())} subjects have no {endpoint}: say what missing means')
+        raise UsageError(
+            f"{int(outcome.isna().sum())} subjects have no {endpoint}: say what missing means"
+        )
     used, outcome = used[outcome.notna()].reset_index(drop=True), outcome[outcome.notna()]
     arms = sorted(str(value) for value in used[by].unique())
     for name in (arm, reference):
         if name not in arms:
             raise unknown_name("arm", name, arms)
-    index = used[by].astype(str).map({name: i for i, name in enumerate(arms)}).to_numpy(dtype=int)
-    fitted = VARIANCES[variance](
-        index, _covariate_columns(used, covariates), outcome.to_numpy(dtype=float), len(arms)
+    index = (
+        used[by].astype(str).map({name: i for i, name in enumerate(arms)}).to_numpy(dtype=np.int64)
     )
+    met = np.asarray(outcome.astype("float64"))
+    fitted = VARIANCES[variance](index, _covariate_columns(used, covariates), met, len(arms))
     rows = _rows(fitted, arms, arm, reference, conf_level)
     sizes = dict(zip(arms, np.bincount(index), strict=True))
     for row in rows:
         row.update(
-            endpoint=endpoint, rule=rules_behind(table, endpoint), missing=missing, covariates=covariates,
+            endpoint=endpoint,
+            rule=rules_behind(table, endpoint),
+            missing=missing,
+            covariates=covariates,
             n=int(sizes.get(str(row["term"]), sizes[arm] + sizes[reference])),
-            conf_level=conf_level, method=f"g_computation_{variance}",
+            conf_level=conf_level,
+            method=f"g_computation_{variance}",
         )
     frame = in_shared_words(rows, own=("endpoint", "rule", "missing", "covariates"))
     return AdjustedRateDifference(frame, sources=sources_of(table))

@@ -32,13 +32,23 @@ class DenominatorComparison(TabularResult):
         """Return one row per denominator, one column per arm."""
         level = self.frame["conf_level"].iloc[0]
         cells = [
-            f"{estimate_text(row.estimate, row.conf_low, row.conf_high, percent)}, "
-            f"{count(row.successes)} of {count(row.n)}"
-            for row in self.frame.itertuples()
+            f"{estimate_text(row['estimate'], row['conf_low'], row['conf_high'], percent)}, "
+            f"{count(row['successes'])} of {count(row['n'])}"
+            for row in self.frame.to_dict("records")
         ]
-        wide = self.frame.assign(_cell=cells).pivot(index="denominator", columns="term", values="_cell")
-        wide = wide.reindex(self.frame["denominator"].drop_duplicates()).reset_index().rename_axis(columns=None)
-        titles = {name: f"{name} % ({level:.0%} interval)" for name in wide.columns if name != "denominator"}
+        wide = self.frame.assign(_cell=cells).pivot(
+            index="denominator", columns="term", values="_cell"
+        )
+        wide = (
+            wide.reindex(self.frame["denominator"].drop_duplicates())
+            .reset_index()
+            .rename_axis(columns=None)
+        )
+        titles = {
+            name: f"{name} % ({level:.0%} interval)"
+            for name in wide.columns
+            if name != "denominator"
+        }
         return wide.rename(columns={"denominator": "Who is counted", **titles})
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -51,9 +61,12 @@ class DenominatorComparison(TabularResult):
         low, high = self.frame["estimate"].min(), self.frame["estimate"].max()
         endpoint = str(self.frame["endpoint"].iloc[0]).replace("_", " ")
         arms = self.frame.groupby("term", sort=True)["estimate"].agg(["min", "max"])
-        spans = [f"{arm} {percent(row['min'])} to {percent(row['max'])}%" for arm, row in arms.iterrows()]
+        spans = [
+            f"{arm} {percent(row['min'])} to {percent(row['max'])}%" for arm, row in arms.iterrows()
+        ]
         if len(spans) == 1:
-            return f"{endpoint.capitalize()} is {percent(low)} to {percent(high)}% depending on who is counted"
+            span = f"{percent(low)} to {percent(high)}%"
+            return f"{endpoint.capitalize()} is {span} depending on who is counted"
         return f"{endpoint.capitalize()} depending on who is counted: {', '.join(spans)}"
 
 
@@ -80,7 +93,9 @@ def compare_denominators(
     DenominatorComparison
     """
     parts = [
-        response_rate(table, by=by, endpoint=endpoint, method=method, missing=missing, conf_level=conf_level)
+        response_rate(
+            table, by=by, endpoint=endpoint, method=method, missing=missing, conf_level=conf_level
+        )
         .to_frame()
         .assign(denominator=title)
         for missing, title in DENOMINATORS.items()

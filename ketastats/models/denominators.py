@@ -38,36 +38,63 @@ def count_by_denominator(
     Returns
     -------
     DataFrame, one row per group
-        `by`, then `successes` and `n`, and `n_missing`, how many of `n` (or, where they are left out, beside `n`) had no value.
+        `by`, then `successes` and `n`, and `n_missing`, how many of `n` (or, where they are left
+        out, beside `n`) had no value.
 
     Raises
     ------
     UsageError
         If `missing` is not a known word, or "completers" is asked for without a completion status.
     DataError
-        If a column is absent, the endpoint is not yes/no, a value is missing under "error", or nobody is left.
+        If a column is absent, the endpoint is not yes/no, a value is missing under "error", or
+        nobody is left.
     """
     if missing not in MISSING:
         raise unknown_name("meaning of missing", missing, MISSING)
-    refuse(missing_columns(table, [endpoint, *by], table="subjects"), source="The table of subjects")
+    refuse(
+        missing_columns(table, [endpoint, *by], table="subjects"), source="The table of subjects"
+    )
     counted = table.assign(**{endpoint: _yes_no(table, endpoint)})
     if missing == "completers":
         if "eosstt" not in table.columns:
-            raise UsageError('missing="completers" needs the column eosstt (COMPLETED or DISCONTINUED)')
+            raise UsageError(
+                'missing="completers" needs the column eosstt (COMPLETED or DISCONTINUED)'
+            )
         counted = counted[(counted["eosstt"] == "COMPLETED").fillna(False)]
     if missing == "error":
         empty = np.flatnonzero(counted[endpoint].isna().to_numpy())
         if empty.size:
-            refuse([problem("missing_value", "subjects", endpoint, empty, "missing",
-                            'Say what missing means: missing="non_response", "observed" or "completers"')],
-                   source="The table of subjects")
+            refuse(
+                [
+                    problem(
+                        "missing_value",
+                        "subjects",
+                        endpoint,
+                        empty,
+                        "missing",
+                        'Say what missing means: missing="non_response", "observed" or "completers"',
+                    )
+                ],
+                source="The table of subjects",
+            )
     counts = count_endpoint(counted, endpoint, by=by)
     if missing in ("observed", "completers"):
         counts = counts.assign(n=counts["n"] - counts["n_missing"])
     counts = counts[counts["n"] > 0].reset_index(drop=True)
     if counts.empty:
-        refuse([problem("empty", "subjects", endpoint, [], "nobody is left to count",
-                        "Check the visit, the arms and what missing means")], source="The table of subjects")
+        refuse(
+            [
+                problem(
+                    "empty",
+                    "subjects",
+                    endpoint,
+                    [],
+                    "nobody is left to count",
+                    "Check the visit, the arms and what missing means",
+                )
+            ],
+            source="The table of subjects",
+        )
     return counts[[*by, "successes", "n", "n_missing"]]
 
 
@@ -86,7 +113,17 @@ def _yes_no(table: pd.DataFrame, endpoint: str) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero((column.notna() & ~numbers.isin([0, 1])).to_numpy())
     if bad.size:
-        refuse([problem("not_yes_no", "subjects", endpoint, bad, "not a yes/no value (true, false, 0 or 1)",
-                        "Derive the endpoint with a derive_ function; a rate is computed from it, not given")],
-               source="The table of subjects")
+        refuse(
+            [
+                problem(
+                    "not_yes_no",
+                    "subjects",
+                    endpoint,
+                    bad,
+                    "not a yes/no value (true, false, 0 or 1)",
+                    "Derive the endpoint with a derive_ function; a rate is computed from it, not given",
+                )
+            ],
+            source="The table of subjects",
+        )
     return numbers.astype("boolean")

@@ -24,10 +24,16 @@ class PairedRateDifference(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return the difference in percentage points with the numbers who changed."""
         shown = display_estimates(
-            self.frame, heading="Difference in points", as_percent=True, labels={"term": "Comparison"}
+            self.frame,
+            heading="Difference in points",
+            as_percent=True,
+            labels={"term": "Comparison"},
         )
         return shown.assign(
-            **{"No to yes": self.frame["gained"].astype(str), "Yes to no": self.frame["lost"].astype(str)}
+            **{
+                "No to yes": self.frame["gained"].astype(str),
+                "Yes to no": self.frame["lost"].astype(str),
+            }
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -55,15 +61,19 @@ def paired_rate_difference(
     ----------
     table : DataFrame, one row per subject
     first, second : str
-        Boolean columns; a subject in whom either is missing is left out, and the result says how many were.
+        Boolean columns; a subject in whom either is missing is left out, and the result says how
+        many were.
     conf_level : float, default 0.95
 
     Returns
     -------
     PairedRateDifference
-        `estimate` is the rate of `second` minus that of `first`; `p_value` is McNemar's without correction.
+        `estimate` is the rate of `second` minus that of `first`; `p_value` is McNemar's without
+        correction.
     """
-    refuse(missing_columns(table, [first, second], table="subjects"), source="The table of subjects")
+    refuse(
+        missing_columns(table, [first, second], table="subjects"), source="The table of subjects"
+    )
     both = table[[first, second]].astype("boolean")
     pairs = both.dropna()
     if pairs.empty:

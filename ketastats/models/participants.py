@@ -24,7 +24,9 @@ class ParticipantFlow(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per step, one column per arm, as counts and per cent of the arm."""
-        return _steps_by_arm(self.frame, lambda row: f"{int(row['count'])} ({percent(row['estimate'])}%)")
+        return _steps_by_arm(
+            self.frame, lambda row: f"{int(row['count'])} ({percent(row['estimate'])}%)"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share of each arm seen at each visit."""
@@ -36,12 +38,14 @@ class ParticipantFlow(TabularResult):
         enrolled = self.frame[self.frame["step"] == "enrolled"]
         seen = self.frame[self.frame["step"] == "seen"]
         last = seen[seen["term"] == seen["term"].iloc[-1]] if len(seen) else seen
-        parts = [f"{row.arm} {row.count}" for row in enrolled.itertuples(index=False)]
+        parts = [f"{row['arm']} {row['count']}" for row in enrolled.to_dict("records")]
         text = f"Enrolled: {', '.join(parts)}"
         if last.empty:
             return text
-        return text + f"; seen at {last['term'].iloc[0].removeprefix('Seen at ')}: " + ", ".join(
-            f"{row.arm} {row.count}" for row in last.itertuples(index=False)
+        return (
+            text
+            + f"; seen at {last['term'].iloc[0].removeprefix('Seen at ')}: "
+            + ", ".join(f"{row['arm']} {row['count']}" for row in last.to_dict("records"))
         )
 
 
@@ -58,11 +62,15 @@ def participant_flow(cohort: Cohort, *, by: str = "trt01a") -> ParticipantFlow:
     Returns
     -------
     ParticipantFlow
-        Own columns `arm`, `step` (enrolled, seen, ended) and `count`; `estimate` is the share of the arm.
+        Own columns `arm`, `step` (enrolled, seen, ended) and `count`; `estimate` is the share of
+        the arm.
     """
     arm_of = _arms(cohort, by)
     sizes = arm_of.value_counts()
-    rows = [_flow_row(arm, "enrolled", "Enrolled", int(sizes[arm]), int(sizes[arm])) for arm in sorted(sizes.index)]
+    rows = [
+        _flow_row(arm, "enrolled", "Enrolled", int(sizes[arm]), int(sizes[arm]))
+        for arm in sorted(sizes.index)
+    ]
     scores = cohort.scores
     if "avisit" in scores.columns:
         seen = scores[scores["aval"].notna() & scores["avisit"].notna()]
@@ -104,14 +112,17 @@ class BaselineTable(TabularResult):
 
     def __str__(self) -> str:
         sizes = self.frame[self.frame["kind"] == "size"]
-        return "At baseline: " + ", ".join(f"{row.arm} n = {row.n}" for row in sizes.itertuples())
+        return "At baseline: " + ", ".join(
+            f"{row['arm']} n = {row['n']}" for row in sizes.to_dict("records")
+        )
 
 
 def baseline_table(cohort: Cohort, *, by: str = "trt01a") -> BaselineTable:
-    """Describe each arm at baseline: age, weight, sex, diagnosis, failed treatments, baseline scores.
+    """Describe each arm at baseline: age, weight, sex, diagnosis, failed treatments, baseline
+    scores.
 
-    Only what the cohort holds is described. There are no p-values: in a randomised trial differences at baseline are chance, in
-    other cohorts their size matters, not their significance.
+    Only what the cohort holds is described. There are no p-values: in a randomised trial
+    differences at baseline are chance, in other cohorts their size matters, not their significance.
 
     Returns
     -------
@@ -124,10 +135,16 @@ def baseline_table(cohort: Cohort, *, by: str = "trt01a") -> BaselineTable:
     base = derive_baseline(cohort.scores)
     for paramcd in cohort.instruments:
         scale = instrument(paramcd)
-        first = base[base["paramcd"] == paramcd].drop_duplicates("usubjid").set_index("usubjid")["base"]
+        first = (
+            base[base["paramcd"] == paramcd].drop_duplicates("usubjid").set_index("usubjid")["base"]
+        )
         if first.notna().any():
             table[f"{scale.title} at baseline (points)"] = first
-    numbers = {"age": "Age (years)", "weightbl": "Weight (kg)", "ntrials_failed": "Failed treatments"}
+    numbers = {
+        "age": "Age (years)",
+        "weightbl": "Weight (kg)",
+        "ntrials_failed": "Failed treatments",
+    }
     numbers |= {name: name for name in table.columns if str(name).endswith("at baseline (points)")}
     rows: list[dict[str, Any]] = []
     for arm, group in table.groupby("_arm", sort=True):
@@ -135,15 +152,33 @@ def baseline_table(cohort: Cohort, *, by: str = "trt01a") -> BaselineTable:
         for name, title in numbers.items():
             if name in group.columns and table[name].notna().any():
                 values = group[name].dropna()
-                rows.append({"arm": arm, "kind": "mean", "term": title, "n": len(values), "method": "mean",
-                             "estimate": values.mean(), "sd": values.std(ddof=1)})
+                rows.append(
+                    {
+                        "arm": arm,
+                        "kind": "mean",
+                        "term": title,
+                        "n": len(values),
+                        "method": "mean",
+                        "estimate": values.mean(),
+                        "sd": values.std(ddof=1),
+                    }
+                )
         for name, title in {"sex": "Sex", "diagnosis": "Diagnosis"}.items():
             if name in group.columns:
                 known = group[name].dropna()
                 for level in sorted(table[name].dropna().unique()):
                     hits = int((known == level).sum())
-                    rows.append({"arm": arm, "kind": "share", "term": f"{title}: {level}", "n": len(known),
-                                 "count": hits, "estimate": hits / max(len(known), 1), "method": "share"})
+                    rows.append(
+                        {
+                            "arm": arm,
+                            "kind": "share",
+                            "term": f"{title}: {level}",
+                            "n": len(known),
+                            "count": hits,
+                            "estimate": hits / max(len(known), 1),
+                            "method": "share",
+                        }
+                    )
     frame = in_shared_words(rows, own=("arm", "kind", "count", "sd"))
     return BaselineTable(frame, sources=cohort.sources)
 
@@ -156,10 +191,20 @@ def _arms(cohort: Cohort, by: str) -> pd.Series:
 
 
 def _flow_row(arm: str, step: str, term: str, count: int, size: int) -> dict[str, Any]:
-    return {"arm": arm, "step": step, "term": term, "count": count, "n": size, "estimate": count / size, "method": "share"}
+    return {
+        "arm": arm,
+        "step": step,
+        "term": term,
+        "count": count,
+        "n": size,
+        "estimate": count / size,
+        "method": "share",
+    }
 
 
-def _ended_rows(subjects: pd.DataFrame, arm_of: pd.Series, sizes: pd.Series) -> list[dict[str, Any]]:
+def _ended_rows(
+    subjects: pd.DataFrame, arm_of: pd.Series, sizes: pd.Series
+) -> list[dict[str, Any]]:
     if "eosstt" not in subjects.columns:
         return []
     status = subjects.set_index("usubjid")["eosstt"].fillna("status unknown").str.capitalize()
@@ -168,7 +213,13 @@ def _ended_rows(subjects: pd.DataFrame, arm_of: pd.Series, sizes: pd.Series) -> 
         status = status.where(reason.isna(), status + ": " + reason.str.lower())
     counted = pd.crosstab(status, arm_of.reindex(status.index))
     return [
-        _flow_row(arm, "ended", str(term), int(counted.loc[term, arm]) if arm in counted else 0, int(sizes[arm]))
+        _flow_row(
+            arm,
+            "ended",
+            str(term),
+            int(counted.loc[term, arm]) if arm in counted else 0,
+            int(sizes[arm]),
+        )
         for term in counted.index
         for arm in sorted(sizes.index)
     ]

@@ -13,9 +13,10 @@ import pandas as pd
 from ketastats.checks.columns import missing_columns, refuse
 from ketastats.errors import Problem, UsageError, problem, unknown_name
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
+from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
 from ketastats.stats.binomial_normal import binomial_normal
 from ketastats.stats.random_effects import (
+    Heterogeneity,
     PooledMean,
     heterogeneity,
     pool_cluster_robust,
@@ -55,7 +56,8 @@ class PooledRate(TabularResult):
         ).rename(columns={"n": "People"})
         shown.insert(1, "Arms", self.frame["k"].astype(str))
         shown["New setting %"] = [
-            f"{percent(row.new_low)} to {percent(row.new_high)}" for row in self.frame.itertuples()
+            f"{percent(row['new_low'])} to {percent(row['new_high'])}"
+            for row in self.frame.to_dict("records")
         ]
         shown["I² %"] = [f"{100 * value:.0f}" for value in self.frame["i2"]]
         return shown
@@ -67,11 +69,10 @@ class PooledRate(TabularResult):
         return draw_forest(self.frame, ax, xlabel="Rate (%)", as_percent=True)
 
     def __str__(self) -> str:
-        parts = [
-            f"{'' if row.term == 'all' else f'{row.term} '}{percent(row.estimate)}% ({row.conf_level:.0%} interval "
-            f"{percent(row.conf_low)} to {percent(row.conf_high)}; {row.k} arms, {row.n} people)"
-            for row in self.frame.itertuples()
-        ]
+        parts = []
+        for row in self.frame.to_dict("records"):
+            group = "" if row["term"] == "all" else f"{row['term']} "
+            parts.append(group + share_text(row, also=f"{row['k']} arms, {row['n']} people"))
         return f"Pooled rate: {', '.join(parts)}"
 
 
@@ -88,11 +89,13 @@ def pool_rates(
     Parameters
     ----------
     table : DataFrame, one row per study arm
-        `study_id`, `events` and `n`. From the evidence table, contrasts and DERIVED rows are refused.
+        `study_id`, `events` and `n`. From the evidence table, contrasts and DERIVED rows are
+        refused.
     by : str or sequence of str, optional
         Grouping columns, each group pooled on its own.
     method : str, default "glmm"
-        A key of `METHODS`. The logit methods add 1/2 to events and non-events of arms in which either is zero.
+        A key of `METHODS`. The logit methods add 1/2 to events and non-events of arms in which
+        either is zero.
     conf_level : float, default 0.95
     allow_overlap : bool, default False
         Pool rows whose `overlap` key says that they describe some of the same people.
@@ -100,8 +103,8 @@ def pool_rates(
     Returns
     -------
     PooledRate
-        Own columns `k` (arms), `events`, `tau2` and the prediction limits `new_low`, `new_high`, and of the logits `i2`, `q`,
-        `q_p_value`.
+        Own columns `k` (arms), `events`, `tau2` and the prediction limits `new_low`, `new_high`,
+        and of the logits `i2`, `q`, `q_p_value`.
 
     Raises
     ------
@@ -115,7 +118,10 @@ def pool_rates(
     if method not in METHODS:
         raise unknown_name("pooling method", method, METHODS)
     groups = [] if by is None else [by] if isinstance(by, str) else list(by)
-    refuse(missing_columns(table, ["study_id", "events", "n", *groups], table="evidence"), source="The evidence")
+    refuse(
+        missing_columns(table, ["study_id", "events", "n", *groups], table="evidence"),
+        source="The evidence",
+    )
     arms = table.reset_index(drop=True)
     parts = list(arms.groupby(groups, sort=True)) if groups else [((), arms)]
     problems = _unpoolable(arms)
@@ -128,7 +134,9 @@ def pool_rates(
 
     rows, means = [], []
     for key, part in parts:
-        mean, spread = pool_counts(part["events"], part["n"], method=method, cluster=part["study_id"])
+        mean, spread = pool_counts(
+            part["events"], part["n"], method=method, cluster=part["study_id"]
+        )
         low, high = mean.interval(conf_level=conf_level)
         new_low, new_high = mean.prediction_interval(conf_level=conf_level)
         names = [str(value) for value in (key if isinstance(key, tuple) else (key,))]
@@ -160,7 +168,7 @@ def pool_rates(
 
 def pool_counts(
     events: pd.Series, n: pd.Series, *, method: str, cluster: pd.Series
-) -> tuple[PooledMean, object]:
+) -> tuple[PooledMean, Heterogeneity]:
     """Pool one set of arms; returns the mean logit and the heterogeneity of the logits."""
     x, size = events.to_numpy(dtype=float), n.to_numpy(dtype=float)
     logit, variance = logits(x, size)
@@ -189,26 +197,64 @@ def logits(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _unpoolable(arms: pd.DataFrame) -> list[Problem]:
     found = []
-    for flag, what in (("is_contrast", "a contrast between arms"), ("is_derived", "DERIVED from other rows")):
+    for flag, what in (
+        ("is_contrast", "a contrast between arms"),
+        ("is_derived", "DERIVED from other rows"),
+    ):
         if flag in arms.columns:
             bad = np.flatnonzero(arms[flag].to_numpy(dtype=bool, na_value=False))
             if bad.size:
-                found.append(problem(flag, "evidence", flag, bad, f"{what}, not an arm of its own",
-                                     f"Leave out the rows with {flag}"))
+                found.append(
+                    problem(
+                        flag,
+                        "evidence",
+                        flag,
+                        bad,
+                        f"{what}, not an arm of its own",
+                        f"Leave out the rows with {flag}",
+                    )
+                )
     events = pd.to_numeric(arms["events"], errors="coerce")
     size = pd.to_numeric(arms["n"], errors="coerce")
     unknown = np.flatnonzero((events.isna() | size.isna()).to_numpy())
     if unknown.size:
-        found.append(problem("missing_value", "evidence", "events and n", unknown, "not a number",
-                             "Leave out arms without counts; a percentage alone cannot be weighted"))
+        found.append(
+            problem(
+                "missing_value",
+                "evidence",
+                "events and n",
+                unknown,
+                "not a number",
+                "Leave out arms without counts; a percentage alone cannot be weighted",
+            )
+        )
     bad = np.flatnonzero(((events < 0) | (events > size) | (size < 1)).to_numpy())
     if bad.size:
-        found.append(problem("impossible_count", "evidence", "events and n", bad, "more events than people, or nobody",
-                             "Correct the counts: 0 <= events <= n and n >= 1"))
-    broken = np.flatnonzero(((events % 1 != 0) | (size % 1 != 0)).to_numpy() & (events.notna() & size.notna()).to_numpy())
+        found.append(
+            problem(
+                "impossible_count",
+                "evidence",
+                "events and n",
+                bad,
+                "more events than people, or nobody",
+                "Correct the counts: 0 <= events <= n and n >= 1",
+            )
+        )
+    broken = np.flatnonzero(
+        ((events % 1 != 0) | (size % 1 != 0)).to_numpy()
+        & (events.notna() & size.notna()).to_numpy()
+    )
     if broken.size:
-        found.append(problem("not_whole", "evidence", "events and n", broken, "not whole numbers",
-                             "Give counts of people, not shares or percentages"))
+        found.append(
+            problem(
+                "not_whole",
+                "evidence",
+                "events and n",
+                broken,
+                "not whole numbers",
+                "Give counts of people, not shares or percentages",
+            )
+        )
     return found
 
 
@@ -221,8 +267,16 @@ def _overlapping(part: pd.DataFrame) -> list[Problem]:
     bad = part.index[shared.isin(several).to_numpy()]
     if bad.empty:
         return []
-    return [problem("overlap", "evidence", "overlap", bad, "several studies that describe some of the same people",
-                    "Keep one of each overlap key, or say allow_overlap=True")]
+    return [
+        problem(
+            "overlap",
+            "evidence",
+            "overlap",
+            bad,
+            "several studies that describe some of the same people",
+            "Keep one of each overlap key, or say allow_overlap=True",
+        )
+    ]
 
 
 def _logit(share: float) -> float:

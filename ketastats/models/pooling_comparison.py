@@ -28,11 +28,12 @@ class PoolingComparison(TabularResult):
             {
                 "Method": self.frame["term"],
                 f"Pooled rate % ({level:.0%} interval)": [
-                    estimate_text(row.estimate, row.conf_low, row.conf_high, percent)
-                    for row in self.frame.itertuples()
+                    estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
+                    for row in self.frame.to_dict("records")
                 ],
                 "New setting %": [
-                    f"{percent(row.new_low)} to {percent(row.new_high)}" for row in self.frame.itertuples()
+                    f"{percent(row['new_low'])} to {percent(row['new_high'])}"
+                    for row in self.frame.to_dict("records")
                 ],
             }
         )
@@ -46,7 +47,8 @@ class PoolingComparison(TabularResult):
     def __str__(self) -> str:
         low, high = self.frame["estimate"].min(), self.frame["estimate"].max()
         arms, people = self.frame["k"].iloc[0], self.frame["n"].iloc[0]
-        return f"{arms} arms with {people:,} people pool to {percent(low)} to {percent(high)}% depending on the method"
+        pooled = f"{percent(low)} to {percent(high)}%"
+        return f"{arms} arms with {people:,} people pool to {pooled} depending on the method"
 
 
 def compare_pooling(
@@ -62,7 +64,11 @@ def compare_pooling(
         A claimed range to show in the figure.
     """
     parts = [
-        pool_rates(table, method=method, conf_level=conf_level).to_frame().assign(term=words.capitalize())
+        pool_rates(table, method=method, conf_level=conf_level)
+        .to_frame()
+        .assign(term=words[0].upper() + words[1:])
         for method, words in METHODS.items()
     ]
-    return PoolingComparison(pd.concat(parts, ignore_index=True), sources=sources_of(table), band=band)
+    return PoolingComparison(
+        pd.concat(parts, ignore_index=True), sources=sources_of(table), band=band
+    )

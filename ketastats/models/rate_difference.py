@@ -97,19 +97,19 @@ class RateDifference(TabularResult):
         """Return one row per measure; the difference in percentage points."""
         level = self.frame["conf_level"].iloc[0]
         rows = []
-        for row in self.frame.itertuples():
-            points = row.term == "risk difference"
+        for row in self.frame.to_dict("records"):
+            points = row["term"] == "risk difference"
             written = estimate_text(
-                row.estimate, row.conf_low, row.conf_high, _points if points else number
+                row["estimate"], row["conf_low"], row["conf_high"], _points if points else number
             )
             rows.append(
                 {
-                    "Measure": row.term + (" (percentage points)" if points else ""),
-                    "n": count(row.n),
-                    f"{row.arm} against {row.reference} ({level:.0%} interval)": (
-                        str(self.number_needed_to_treat()) if row.term == _NNT else written
+                    "Measure": row["term"] + (" (percentage points)" if points else ""),
+                    "n": count(row["n"]),
+                    f"{row['arm']} against {row['reference']} ({level:.0%} interval)": (
+                        str(self.number_needed_to_treat()) if row["term"] == _NNT else written
                     ),
-                    "p": "–" if pd.isna(row.p_value) else f"{row.p_value:.3f}",
+                    "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.3f}",
                 }
             )
         return pd.DataFrame(rows)
@@ -119,7 +119,11 @@ class RateDifference(TabularResult):
         from ketastats.plots.forest import draw_forest
 
         rows = self.frame[self.frame["term"] != _NNT]
-        shown = rows[rows["term"] == "risk difference"] if "risk difference" in set(rows["term"]) else rows
+        shown = (
+            rows[rows["term"] == "risk difference"]
+            if "risk difference" in set(rows["term"])
+            else rows
+        )
         as_percent = bool((shown["term"] == "risk difference").all())
         label = "Difference (percentage points)" if as_percent else "Ratio"
         return draw_forest(
@@ -162,14 +166,16 @@ def rate_difference(
     method : str, default "miettinen_nurminen"
         A key of `METHODS`; not used with `strata`.
     strata : str or sequence of str, optional
-        Columns to stratify by: the difference is then Miettinen and Nurminen's stratified one with Mantel-Haenszel
-        weights, ratios are Mantel-Haenszel's, and the p-value is Cochran-Mantel-Haenszel's.
+        Columns to stratify by: the difference is then Miettinen and Nurminen's stratified one with
+        Mantel-Haenszel weights, ratios are Mantel-Haenszel's, and the p-value is
+        Cochran-Mantel-Haenszel's.
 
     Returns
     -------
     RateDifference
-        One row per measure that the method gives, and one for the number needed to treat. The `p_value` is Fisher's
-        exact one for the exact method, Cochran-Mantel-Haenszel's under strata, and otherwise missing.
+        One row per measure that the method gives, and one for the number needed to treat. The
+        `p_value` is Fisher's exact one for the exact method, Cochran-Mantel-Haenszel's under
+        strata, and otherwise missing.
 
     Raises
     ------
@@ -207,7 +213,9 @@ def rate_difference(
     ]
     frame = in_shared_words(rows, own=("endpoint", "rule", "missing", "arm", "reference"))
     n_missing = int(both["n_missing"].sum())
-    notes = (f"{n_missing} without a value at this visit: {MISSING[missing]}.",) if n_missing else ()
+    notes = (
+        (f"{n_missing} without a value at this visit: {MISSING[missing]}.",) if n_missing else ()
+    )
     return RateDifference(frame, sources=sources_of(table), notes=notes)
 
 
@@ -215,8 +223,8 @@ def _unstratified(
     counts: pd.DataFrame, by: str, arm: str, reference: str, method: str, conf_level: float
 ) -> list[_Estimate]:
     indexed = counts.set_index(by)
-    x1, n1 = (int(indexed.loc[arm, name]) for name in ("successes", "n"))
-    x2, n2 = (int(indexed.loc[reference, name]) for name in ("successes", "n"))
+    x1, n1 = (int(indexed[name][arm]) for name in ("successes", "n"))
+    x2, n2 = (int(indexed[name][reference]) for name in ("successes", "n"))
     p1, p2 = x1 / n1, x2 / n2
     odds = (
         conditional_odds_ratio(x1, n1, x2, n2)

@@ -11,7 +11,7 @@ import pandas as pd
 from ketastats.errors import unknown_name
 from ketastats.models.denominators import MISSING, count_by_denominator, rules_behind
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
+from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
 from ketastats.stats.beta_posterior import beta_posterior
 from ketastats.stats.exact_proportions import (
     blaker_interval,
@@ -67,11 +67,10 @@ class ResponseRate(TabularResult):
         return draw_forest(self.frame, ax, xlabel=f"{self._endpoint()} (%)", as_percent=True)
 
     def __str__(self) -> str:
-        parts = [
-            f"{'' if row.term == 'all' else f'{row.term} '}{percent(row.estimate)}% ({row.successes}/{row.n}; "
-            f"{row.conf_level:.0%} interval {percent(row.conf_low)} to {percent(row.conf_high)})"
-            for row in self.frame.itertuples()
-        ]
+        parts = []
+        for row in self.frame.to_dict("records"):
+            group = "" if row["term"] == "all" else f"{row['term']} "
+            parts.append(group + share_text(row, also=f"{row['successes']} of {row['n']}"))
         return f"{self._endpoint()}: {', '.join(parts)}"
 
     def _endpoint(self) -> str:
@@ -144,7 +143,10 @@ class RatePosterior(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return one row per group, in per cent."""
         shown = display_estimates(
-            self.frame, heading="Posterior mean", as_percent=True, labels={"term": "Group", "rule": "Rule"}
+            self.frame,
+            heading="Posterior mean",
+            as_percent=True,
+            labels={"term": "Group", "rule": "Rule"},
         )
         low, high = self.frame["range_low"].iloc[0], self.frame["range_high"].iloc[0]
         title = f"Chance of {percent(low)} to {percent(high)} %"
@@ -158,11 +160,13 @@ class RatePosterior(TabularResult):
         return draw_forest(self.frame, ax, xlabel="Rate (%)", as_percent=True, band=band)
 
     def __str__(self) -> str:
-        parts = [
-            f"{'' if row.term == 'all' else f'{row.term}: '}chance {row.probability_inside:.1%} that the rate lies in "
-            f"{percent(row.range_low)} to {percent(row.range_high)}%"
-            for row in self.frame.itertuples()
-        ]
+        parts = []
+        for row in self.frame.to_dict("records"):
+            group = "" if row["term"] == "all" else f"{row['term']}: "
+            span = f"{percent(row['range_low'])} to {percent(row['range_high'])}%"
+            parts.append(
+                f"{group}chance {row['probability_inside']:.1%} that the rate lies in {span}"
+            )
         return "; ".join(parts)
 
 
@@ -190,7 +194,8 @@ def rate_posterior(
     Returns
     -------
     RatePosterior
-        `estimate` is the posterior mean, limits are equal-tailed credible limits, `probability_inside` the chance.
+        `estimate` is the posterior mean, limits are equal-tailed credible limits,
+        `probability_inside` the chance.
     """
     groups = _as_list(by)
     counts = count_by_denominator(table, endpoint, missing=missing, by=groups)
@@ -214,7 +219,16 @@ def rate_posterior(
                 "method": f"beta_posterior({prior[0]:g}, {prior[1]:g})",
             }
         )
-    own = (*groups, "endpoint", "rule", "missing", "successes", "range_low", "range_high", "probability_inside")
+    own = (
+        *groups,
+        "endpoint",
+        "rule",
+        "missing",
+        "successes",
+        "range_low",
+        "range_high",
+        "probability_inside",
+    )
     frame = in_shared_words(rows, own=own)
     return RatePosterior(frame, sources=sources_of(table), notes=_notes(missing, counts))
 

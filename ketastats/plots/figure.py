@@ -19,9 +19,13 @@ FIGURE_MIME = "application/vnd.ketastats.figure+json"
 class Drawable(Protocol):
     """A result that draws itself and says what the drawing shows."""
 
-    def plot(self, ax: Axes | None = None) -> Axes: ...
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw and return the axes."""
+        ...
 
-    def figure_text(self) -> str: ...
+    def figure_text(self) -> str:
+        """Say what the drawing shows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,11 @@ class Figure:
             f"<figcaption>{escape(self.caption)}</figcaption></figure>"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self,
+        include: Any = None,  # noqa: ARG002 (the display protocol passes both)
+        exclude: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         return {
             "text/plain": self.caption or self.alt,
             "text/html": self._repr_html_(),
@@ -56,7 +64,8 @@ def figure(result: Drawable, *, caption: str, height: float = 3.2) -> Figure:
     caption : str
         A sentence under the figure.
     height : float
-        Inches; the width is the same for all figures. A forest plot makes itself as high as its rows need.
+        Inches; the width is the same for all figures. A forest plot makes itself as high as its
+        rows need.
 
     Returns
     -------

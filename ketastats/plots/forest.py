@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ from ketastats.plots.style import BAND, BLUE, GREY, INK, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROW_HEIGHT = 0.46  # inches
+_ROW_HEIGHT = 0.46  # inches, for a label of one line
+_LINE = 0.33  # of a row, for each further line of a label
+_LABEL_WIDTH = 56  # characters beside the numbers
 _MARKER_OF_STANDING = {"inside": "o", "outside": "D", "undecided": "o", "": "s"}
 
 
@@ -26,13 +29,15 @@ def draw_forest(
     band_label: str = "",
     reference: float | None = None,
 ) -> Axes:
-    """Draw one row per estimate, first row on top; a figure of its own gets the height the rows need.
+    """Draw one row per estimate, first row on top; a figure of its own gets the height the rows
+    need.
 
     Parameters
     ----------
     frame : DataFrame in the shared words
-        `term`, `estimate`, `conf_low`, `conf_high`; optional `new_low`, `new_high` (thin line, where a new setting may lie), `low_seen`,
-        `high_seen` (a range that is no interval, drawn as ticks) and `standing` (inside, outside, undecided).
+        `term`, `estimate`, `conf_low`, `conf_high`; optional `new_low`, `new_high` (thin line,
+        where a new setting may lie), `low_seen`, `high_seen` (a range that is no interval, drawn as
+        ticks) and `standing` (inside, outside, undecided).
     ax : Axes, optional
     xlabel : str
     as_percent : bool
@@ -47,35 +52,50 @@ def draw_forest(
     Axes
     """
     axes = new_axes(ax, 3.0)
-    _set_height(axes, len(frame))
+    labels = ["\n".join(wrap(str(term), _LABEL_WIDTH)) for term in frame["term"]]
+    heights = [1 + _LINE * label.count("\n") for label in labels]
+    at = 1 - np.cumsum(heights)
+    _set_height(axes, sum(heights))
     scale = 100.0 if as_percent else 1.0
     if band is not None:
         axes.axvspan(scale * band[0], scale * band[1], color=BAND, zorder=0, lw=0)
         if band_label:
-            axes.annotate(band_label, (scale * (band[0] + band[1]) / 2, 1.0), xycoords=("data", "axes fraction"),
-                          ha="center", va="bottom", color=INK, fontsize=9)
+            axes.annotate(
+                band_label,
+                (scale * (band[0] + band[1]) / 2, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                color=INK,
+                fontsize=9,
+            )
     if reference is not None:
         axes.axvline(scale * reference, color=GREY, lw=1, zorder=1)
-    for position, row in enumerate(frame.to_dict("records")):
-        _draw_row(axes, -float(position), row, scale)
-    axes.set_ylim(-len(frame) + 0.55, 0.75)
+    for y, label, row in zip(at, labels, frame.to_dict("records"), strict=True):
+        _draw_row(
+            axes,
+            float(y),
+            {**{str(key): value for key, value in row.items()}, "term": label},
+            scale,
+        )
+    axes.set_ylim(float(at.min(initial=0.0)) - 0.45, 0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlim(*_limits(frame, scale, band, reference, as_percent))
+    axes.set_xlim(*_limits(frame, scale, band, reference, as_percent=as_percent))
     axes.set_xlabel(xlabel)
     return axes
 
 
-def _set_height(axes: Axes, n_rows: int) -> None:
+def _set_height(axes: Axes, rows: float) -> None:
     canvas = axes.get_figure(root=True)
     if canvas is not None and len(canvas.axes) == 1:
-        canvas.set_figheight(0.9 + ROW_HEIGHT * n_rows)
+        canvas.set_figheight(0.9 + _ROW_HEIGHT * rows)
 
 
-def _draw_row(axes: Axes, y: float, row: dict[str, object], scale: float) -> None:
+def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
     def value(name: str) -> float:
         found = row.get(name)
-        return float("nan") if found is None or pd.isna(found) else scale * float(str(found))
+        return float("nan") if found is None or pd.isna(found) else scale * float(found)
 
     estimate, low, high = value("estimate"), value("conf_low"), value("conf_high")
     standing = row.get("standing")
@@ -88,13 +108,37 @@ def _draw_row(axes: Axes, y: float, row: dict[str, object], scale: float) -> Non
         axes.plot(seen, [y, y], color=BLUE, lw=0, marker="|", ms=9, mew=1.6, zorder=2)
     fill = "white" if standing == "undecided" else BLUE
     if np.isfinite(estimate):
-        axes.plot([estimate], [y], marker=_MARKER_OF_STANDING.get(standing, "s"), ms=6.5, mfc=fill,
-                  mec=BLUE, mew=1.6, zorder=3)
+        axes.plot(
+            [estimate],
+            [y],
+            marker=_MARKER_OF_STANDING.get(standing, "s"),
+            ms=6.5,
+            mfc=fill,
+            mec=BLUE,
+            mew=1.6,
+            zorder=3,
+        )
     numbers = _numbers(estimate, low, high)
-    axes.annotate(str(row["term"]), (0.0, y), xycoords=("axes fraction", "data"), xytext=(0, 6.5),
-                  textcoords="offset points", ha="left", va="bottom", fontsize=9)
-    axes.annotate(numbers, (1.0, y), xycoords=("axes fraction", "data"), xytext=(0, 6.5),
-                  textcoords="offset points", ha="right", va="bottom", fontsize=9)
+    axes.annotate(
+        str(row["term"]),
+        (0.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 6.5),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        fontsize=8.6,
+    )
+    axes.annotate(
+        numbers,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 6.5),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=8.6,
+    )
 
 
 def _numbers(estimate: float, low: float, high: float) -> str:
@@ -112,6 +156,7 @@ def _limits(
     scale: float,
     band: tuple[float, float] | None,
     reference: float | None,
+    *,
     as_percent: bool,
 ) -> tuple[float, float]:
     names = ["estimate", "conf_low", "conf_high", "new_low", "new_high", "low_seen", "high_seen"]

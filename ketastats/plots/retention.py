@@ -24,8 +24,14 @@ def draw_retention(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     visits = list(frame["term"].drop_duplicates())
     for index, (arm, rows) in enumerate(frame.groupby("arm", sort=True)):
         at = [visits.index(term) for term in rows["term"]]
-        axes.plot(at, 100 * rows["estimate"], marker=MARKERS[index % 4], ls=LINES[index % 4],
-                  color=(BLUE, VERMILION, INK)[index % 3], label=str(arm))
+        axes.plot(
+            at,
+            100 * rows["estimate"],
+            marker=MARKERS[index % 4],
+            ls=LINES[index % 4],
+            color=(BLUE, VERMILION, INK)[index % 3],
+            label=str(arm),
+        )
     axes.set_xticks(range(len(visits)), [visit.removeprefix("Seen at ") for visit in visits])
     axes.set_ylim(0, 103)
     axes.set_ylabel("Seen (% of the arm)")

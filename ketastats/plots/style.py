@@ -16,7 +16,7 @@ BAND = "#E3E8EE"
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D")
 
-RC: dict[str, Any] = {
+RC: Any = {
     "font.size": 9.5,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,

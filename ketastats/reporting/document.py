@@ -85,13 +85,19 @@ def read_document(notebook: nbformat.NotebookNode) -> Document:
             if text.strip():
                 blocks.append(Prose(text.strip()))
         elif cell.cell_type == "code":
-            blocks += [block for output in cell.outputs if (block := _read_output(output)) is not None]
+            blocks += [
+                block for output in cell.outputs if (block := _read_output(output)) is not None
+            ]
     return Document(title or TITLE_WHEN_NONE, tuple(blocks))
 
 
 def _read_output(output: nbformat.NotebookNode) -> Block | None:
     if output.output_type == "stream":
-        return PlainOutput(output.text.rstrip()) if output.name == "stdout" and output.text.strip() else None
+        return (
+            PlainOutput(output.text.rstrip())
+            if output.name == "stdout" and output.text.strip()
+            else None
+        )
     if output.output_type not in ("display_data", "execute_result"):
         return None
     data = output.data

@@ -53,7 +53,8 @@ def execute_notebook(
     Raises
     ------
     CellError
-        With the number of the cell (1 is the first of the notebook), the error's name and first line.
+        With the number of the cell (1 is the first of the notebook), the error's name and first
+        line.
     NotebookError
         If a cell takes too long or the kernel dies.
     """
@@ -90,7 +91,7 @@ async def _execute(
     last = {"cell": 0}
     total = len(notebook.cells)
 
-    def started(cell: nbformat.NotebookNode, cell_index: int) -> None:
+    def started(cell: nbformat.NotebookNode, cell_index: int) -> None:  # noqa: ARG001
         last["cell"] = cell_index
         if progress is not None:
             progress(cell_index, total)
@@ -106,11 +107,17 @@ async def _execute(
         await client.async_execute(env=_environment(workspace), cwd=str(workspace))
     except CellExecutionError as error:
         first = (error.evalue or "").splitlines() or [""]
-        raise CellError(notebook, last["cell"] + 1, error.ename, _whole_message(error, first[0])) from None
+        raise CellError(
+            notebook, last["cell"] + 1, error.ename, _whole_message(error, first[0])
+        ) from None
     except CellTimeoutError:
-        raise CellError(notebook, last["cell"] + 1, "Timeout", f"it took longer than {timeout:g} s") from None
+        raise CellError(
+            notebook, last["cell"] + 1, "Timeout", f"it took longer than {timeout:g} s"
+        ) from None
     except DeadKernelError:
-        raise CellError(notebook, last["cell"] + 1, "DeadKernel", "the kernel ended by itself") from None
+        raise CellError(
+            notebook, last["cell"] + 1, "DeadKernel", "the kernel ended by itself"
+        ) from None
     finally:
         if await manager.is_alive():
             await manager.shutdown_kernel(now=True)
@@ -121,7 +128,7 @@ async def _execute(
 
 
 def _whole_message(error: Any, first_line: str) -> str:
-    """Errors of this package say everything in their text and hold no patient values; of others only the first line is kept."""
+    """The whole text of this package's errors, which hold no patient values; of others one line."""
     own = error.ename in {"DataError", "UsageError", "NotebookError"}
     return str(error.evalue) if own else first_line
 

@@ -15,8 +15,18 @@ LABELS = ("kind", "claim", "reading", "term", "rule", "missing", "verdict", "gra
 
 COLUMNS = ("table", *LABELS, "quantity", "value", "unit", "source", "sha256")
 _SHARES = {
-    "estimate", "conf_low", "conf_high", "new_low", "new_high", "probability_new", "probability_inside", "low_seen",
-    "high_seen", "range_low", "range_high", "i2",
+    "estimate",
+    "conf_low",
+    "conf_high",
+    "new_low",
+    "new_high",
+    "probability_new",
+    "probability_inside",
+    "low_seen",
+    "high_seen",
+    "range_low",
+    "range_high",
+    "i2",
 }
 
 
@@ -35,8 +45,19 @@ def long_rows(document: Document) -> Iterator[dict[str, Any]]:
                 if isinstance(value, bool) or value is None:
                     continue
                 if isinstance(value, (int, float)) or value in ("inf", "-inf"):
-                    unit = "share" if quantity in _SHARES and result.data["kind"] != "RateDifference" else ""
-                    yield {"table": index, **labels, "quantity": quantity, "value": value, "unit": unit, **behind}
+                    unit = (
+                        "share"
+                        if quantity in _SHARES and result.data["kind"] != "RateDifference"
+                        else ""
+                    )
+                    yield {
+                        "table": index,
+                        **labels,
+                        "quantity": quantity,
+                        "value": value,
+                        "unit": unit,
+                        **behind,
+                    }
 
 
 def numbers_csv(document: Document) -> str:

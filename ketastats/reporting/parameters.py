@@ -1,4 +1,5 @@
-"""The typed parameters of a notebook, declared in its tagged cell and checked before a kernel starts.
+"""The typed parameters of a notebook, declared in its tagged cell and checked before a kernel
+starts.
 
 The cell tagged `parameters` holds annotated assignments with literal defaults, and nothing else:
 
@@ -88,7 +89,7 @@ def _read(node: ast.stmt) -> Parameter:
         parameter = Parameter(node.target.id, _TYPES[node.annotation.id], default)
         return Parameter(parameter.name, parameter.type, _convert(parameter, default))
     raise UsageError(
-        "The cell of parameters may hold only lines such as  ARM: str = \"DRUG\"  "
+        'The cell of parameters may hold only lines such as  ARM: str = "DRUG"  '
         f"(types {', '.join(_TYPES)}); line {node.lineno} does not fit"
     )
 
@@ -103,7 +104,7 @@ def _convert(parameter: Parameter, value: str | Value) -> Value:
         return value.lower() == "true"
     if isinstance(value, str) and wanted in (int, float):
         try:
-            return wanted(value)  # type: ignore[no-any-return]
+            return wanted(value)
         except ValueError:
             pass
     raise UsageError(f"{parameter.name} must be of type {wanted.__name__}, and {value!r} is not")

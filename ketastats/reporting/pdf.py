@@ -21,9 +21,10 @@ _PREAMBLE = """
 #show heading.where(level: 1): set text(size: 19pt)
 #show heading.where(level: 2): it => block(above: 1.5em, below: 0.7em, text(size: 13pt, it.body))
 #set table(stroke: none, inset: (x: 0pt, y: 3.2pt))
-#let answer(word, body) = block(inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")), below: 1.2em)[
-  #if word != "" [#box(stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt, text(weight: "bold", size: 9pt, upper(word))) #h(3pt)]
-  #text(size: 11.5pt, body)]
+#let answer(word, body) = block(inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")),
+below: 1.2em)[
+  #if word != "" [#box(stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt,
+  text(weight: "bold", size: 9pt, upper(word))) #h(3pt)] #text(size: 11.5pt, body)]
 #let results(data) = block(above: 1em, below: 1em)[
   #set text(size: 9pt)
   #if data.caption != "" [#text(weight: "bold", data.caption) #v(2pt)]
@@ -38,7 +39,8 @@ _PREAMBLE = """
 def render_pdf(
     document: Document, *, about: dict[str, Any], workspace: Path, banner: str = ""
 ) -> bytes:
-    """Typeset the document and return the bytes of a PDF/UA-1 file, so that figures without words fail.
+    """Typeset the document and return the bytes of a PDF/UA-1 file, so that figures without words
+    fail.
 
     Parameters
     ----------
@@ -49,17 +51,20 @@ def render_pdf(
 
     source, data = [_PREAMBLE, "= #doc.title\n"], _front_matter(document, about, banner)
     if banner:
-        source.append("#block(fill: rgb(\"#fff4d6\"), inset: 6pt, radius: 2pt, doc.banner)\n")
+        source.append('#block(fill: rgb("#fff4d6"), inset: 6pt, radius: 2pt, doc.banner)\n')
     for index, block in enumerate(document.blocks):
         source.append(_render(block, index, data, workspace))
     source.append(
         "#v(1.2em)\n#line(length: 100%, stroke: 0.4pt)\n#text(size: 8.5pt, fill: luma(70))[#doc.disclaimer "
-        "Made on #doc.date by ketastats #doc.version from: #doc.sources.join(\"; \").]\n"
+        'Made on #doc.date by ketastats #doc.version from: #doc.sources.join("; ").]\n'
     )
     (workspace / "document.json").write_text(json.dumps(data), encoding="utf-8")
     (workspace / "document.typ").write_text("\n".join(source), encoding="utf-8")
     compiled: bytes = typst.compile(
-        str(workspace / "document.typ"), root=str(workspace), ignore_system_fonts=True, pdf_standards=["ua-1"]
+        str(workspace / "document.typ"),
+        root=str(workspace),
+        ignore_system_fonts=True,
+        pdf_standards=["ua-1"],
     )
     return compiled
 
@@ -92,7 +97,7 @@ def _render(block: Block, index: int, data: dict[str, Any], workspace: Path) -> 
         (workspace / f"{key}.svg").write_text(block.svg, encoding="utf-8")
         data["blocks"][key] = {"alt": block.alt, "caption": block.caption}
         return (
-            f'#figure(image("{key}.svg", width: 82%, alt: doc.blocks.{key}.alt), '
+            f'#figure(image("{key}.svg", width: 74%, alt: doc.blocks.{key}.alt), '
             f"caption: doc.blocks.{key}.caption, numbering: none, outlined: false)\n"
         )
     data["blocks"][key] = {"text": block.text}
@@ -136,13 +141,18 @@ class _Markdown:
         if kind == "list":
             function = "enum" if token["attrs"]["ordered"] else "list"
             items = ", ".join(
-                "[" + " ".join(self._block(child) for child in item["children"]) + "]" for item in token["children"]
+                "[" + " ".join(self._block(child) for child in item["children"]) + "]"
+                for item in token["children"]
             )
             return f"#{function}({items})\n"
         if kind == "block_code":
             return f"#raw({self._text(token['raw'])}, block: true)\n"
         if kind == "block_quote":
-            return "#quote(block: true)[" + " ".join(self._block(child) for child in token["children"]) + "]\n"
+            return (
+                "#quote(block: true)["
+                + " ".join(self._block(child) for child in token["children"])
+                + "]\n"
+            )
         if kind == "thematic_break":
             return "#line(length: 100%, stroke: 0.4pt)\n"
         return "" if kind == "blank_line" else f"#{self._text(token.get('raw', ''))}\n"

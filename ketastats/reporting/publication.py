@@ -1,8 +1,8 @@
 """Publishing a folder of files whole or not at all, and finding what was published last.
 
-    <place>/runs/<time>-<key>/   report.html, report.pdf, results.csv, results.json, notebook.ipynb, manifest.json
-    <place>/latest               link to the newest of them, replaced in one step; latest.json says the same
-    <place>/failed/<time>/       what a failed run got to; never linked
+<place>/runs/<time>-<key>/   report.html, report.pdf, results.csv, results.json, notebook.ipynb,
+manifest.json <place>/latest               link to the newest of them, replaced in one step;
+latest.json says the same <place>/failed/<time>/       what a failed run got to; never linked
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def locked(place: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedError(f"Another run is publishing to {place}. Try again when it has finished.") from None
+            raise LockedError(
+                f"Another run is publishing to {place}. Try again when it has finished."
+            ) from None
         for leftover in place.glob(".tmp-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         yield

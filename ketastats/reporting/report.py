@@ -35,7 +35,8 @@ from ketastats.reporting.publication import (
 from ketastats.resources import shipped
 
 DISCLAIMER = (
-    "This report informs analysis. It is no medical advice, and no basis for starting, changing or stopping a treatment."
+    "This report informs analysis. It is no medical advice, and no basis for starting, changing or "
+    "stopping a treatment."
 )
 SYNTHETIC = "Synthetic data: this report shows the method and is no evidence about the world."
 COHORT_PARAMETER = "COHORT"
@@ -70,7 +71,8 @@ def build_report(
     Parameters
     ----------
     data : str or Path, optional
-        A cohort (see `load_cohort`), given to the notebook as its parameter COHORT. Without it the notebook uses its default.
+        A cohort (see `load_cohort`), given to the notebook as its parameter COHORT. Without it the
+        notebook uses its default.
     out : str or Path, default "reports"
         The report is published under ``out/<notebook name>/latest``.
     notebook : str or Path, default "conventional_relief"
@@ -100,7 +102,7 @@ def build_report(
         If another run is publishing the same report.
     """
     path = _find_notebook(notebook)
-    source = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    source = _read_notebook(path)
     given = dict(parameters or {})
     banner = ""
     if data is not None:
@@ -143,7 +145,7 @@ def _run_and_publish(
             "report.pdf": render_pdf(document, about=about, workspace=typesetting, banner=banner),
             "results.csv": numbers_csv(document).encode(),
             "results.json": results_json(document, about).encode(),
-            "notebook.ipynb": nbformat.writes(notebook).encode(),
+            "notebook.ipynb": _notebook_bytes(notebook),
         }
     manifest = {"key": key, "title": document.title, "answer": document.answer, **about}
     published = publish(place, files, manifest)
@@ -198,7 +200,9 @@ def _versions() -> dict[str, str]:
 
 
 def _about(document: Document, values: Mapping[str, Value]) -> dict[str, Any]:
-    sources = {(s["name"], s["sha256"]) for result in document.results for s in result.data["sources"]}
+    sources = {
+        (s["name"], s["sha256"]) for result in document.results for s in result.data["sources"]
+    }
     return {
         "version": ketastats.__version__,
         "date": datetime.now(UTC).date().isoformat(),
@@ -212,6 +216,20 @@ def _about(document: Document, values: Mapping[str, Value]) -> dict[str, Any]:
 def _failure_files(error: CellError) -> dict[str, bytes]:
     about = {"cell": error.cell, "error": error.error_name, "message": str(error)}
     return {
-        "notebook.ipynb": nbformat.writes(error.notebook).encode(),
+        "notebook.ipynb": _notebook_bytes(error.notebook),
         "error.json": (json.dumps(about, indent=1) + "\n").encode(),
     }
+
+
+def _read_notebook(path: Path) -> nbformat.NotebookNode:
+    try:
+        text = path.read_text(encoding="utf-8")
+        notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{path} is not a Jupyter notebook") from error
+    return notebook
+
+
+def _notebook_bytes(notebook: nbformat.NotebookNode) -> bytes:
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text.encode()

@@ -1,8 +1,10 @@
-"""Random-intercept logistic model for rates: events are binomial given a study's logit, which is normal.
+"""Random-intercept logistic model for rates: events are binomial given a study's logit, which is
+normal.
 
-The exact binomial likelihood needs no continuity correction at 0/n or n/n, where normal approximations to each study's logit are biased.
-The integral over a study's logit is done by adaptive Gauss-Hermite quadrature, whose nodes follow each study's mode, with enough
-nodes that more would not change the result; score and information are the exact ones of Louis.
+The exact binomial likelihood needs no continuity correction at 0/n or n/n, where normal
+approximations to each study's logit are biased. The integral over a study's logit is done by
+adaptive Gauss-Hermite quadrature, whose nodes follow each study's mode, with enough nodes that more
+would not change the result; score and information are the exact ones of Louis.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ class NoConvergenceError(ArithmeticError):
 class BinomialNormalFit:
     """Maximum-likelihood fit on the logit scale.
 
-    `mean` holds the mean logit, its standard error (from the observed information of both parameters) and the
-    variance `tau2` of logits between studies; `tau2_std_error` is missing when `tau2` is 0.
+    `mean` holds the mean logit, its standard error (from the observed information of both
+    parameters) and the variance `tau2` of logits between studies; `tau2_std_error` is missing when
+    `tau2` is 0.
     """
 
     mean: PooledMean
@@ -55,8 +58,9 @@ def binomial_normal(x: ArrayLike, n: ArrayLike) -> BinomialNormalFit:
 
     References
     ----------
-    Stijnen T, Hamza TH, Özdemir P (2010). Stat Med 29:3046-3067. Pinheiro JC, Bates DM (1995). J Comput Graph
-    Stat 4:12-35 (quadrature). Louis TA (1982). J R Stat Soc B 44:226-233 (information).
+    Stijnen T, Hamza TH, Özdemir P (2010). Stat Med 29:3046-3067. Pinheiro JC, Bates DM (1995). J
+    Comput Graph Stat 4:12-35 (quadrature). Louis TA (1982). J R Stat Soc B 44:226-233
+    (information).
     """
     events, sizes = _checked(x, n)
     crude = float(events.sum() / sizes.sum())
@@ -84,7 +88,9 @@ def binomial_normal(x: ArrayLike, n: ArrayLike) -> BinomialNormalFit:
     if at_zero.log_likelihood >= value:
         return at_zero
     covariance = np.linalg.inv(information)
-    mean = PooledMean(float(theta[0]), sqrt(covariance[0, 0]), float(theta[1]) ** 2, events.size, inf)
+    mean = PooledMean(
+        float(theta[0]), sqrt(covariance[0, 0]), float(theta[1]) ** 2, events.size, inf
+    )
     return BinomialNormalFit(mean, float(2 * theta[1] * sqrt(covariance[1, 1])), value)
 
 

@@ -87,7 +87,9 @@ def _blaker_lower(x: int, n: int, alpha: float) -> float:
     while k + 1 < x:
         following = k + 1
         right = float(
-            brentq(lambda p, m=following: float(bdtr(m, n, p)) - upper_tail(p), 0.0, 1.0, xtol=1e-15)
+            brentq(
+                lambda p, m=following: float(bdtr(m, n, p)) - upper_tail(p), 0.0, 1.0, xtol=1e-15
+            )
         )
         if acceptability(left, k) > alpha:
             return left

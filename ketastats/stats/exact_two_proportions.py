@@ -1,9 +1,9 @@
 """Exact intervals and tests that compare two independent proportions.
 
-Differences and ratios use the unconditional test of Chan and Zhang, which orders tables by the score
-statistic and takes the worst nuisance probability; odds ratios condition on the margins, as Fisher did.
-Arguments are those of `two_proportions`. The unconditional methods cost n1 x n2 tables per step and
-refuse more than `MOST_TABLES`.
+Differences and ratios use the unconditional test of Chan and Zhang, which orders tables by the
+score statistic and takes the worst nuisance probability; odds ratios condition on the margins, as
+Fisher did. Arguments are those of `two_proportions`. The unconditional methods cost n1 x n2 tables
+per step and refuse more than `MOST_TABLES`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ _TIE = 1e-9
 Floats = NDArray[np.float64]
 
 
-def exact_difference(
-    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
-) -> Interval:
+def exact_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
     """Risk difference by two one-sided unconditional tests, to about 1e-6.
 
     References
@@ -80,10 +78,9 @@ def exact_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95)
     return Interval(low, high)
 
 
-def exact_odds_ratio(
-    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
-) -> Interval:
-    """Odds ratio from the noncentral hypergeometric distribution, tail areas (1 - conf_level) / 2 each.
+def exact_odds_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
+    """Odds ratio from the noncentral hypergeometric distribution, tail areas (1 - conf_level) / 2
+    each.
 
     References
     ----------
@@ -93,18 +90,20 @@ def exact_odds_ratio(
     support, weights = _hypergeometric(n1, n2, x1 + x2)
     at = x1 - int(support[0])
 
-    def log_tail(log_odds_ratio: float, upper: bool) -> float:
+    def log_tail(log_odds_ratio: float, *, upper: bool) -> float:
         terms = weights + support * log_odds_ratio
         part = terms[at:] if upper else terms[: at + 1]
         return float(logsumexp(part) - logsumexp(terms))
 
-    def limit(upper: bool) -> float:
+    def limit(*, upper: bool) -> float:
         return float(
-            brentq(lambda value: log_tail(value, upper) - log(tail), -200.0, 200.0, xtol=1e-13)
+            brentq(
+                lambda value: log_tail(value, upper=upper) - log(tail), -200.0, 200.0, xtol=1e-13
+            )
         )
 
-    low = 0.0 if x1 == support[0] else exp(limit(True))
-    high = inf if x1 == support[-1] else exp(limit(False))
+    low = 0.0 if x1 == support[0] else exp(limit(upper=True))
+    high = inf if x1 == support[-1] else exp(limit(upper=False))
     return Interval(low, high)
 
 

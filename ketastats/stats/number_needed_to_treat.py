@@ -10,9 +10,10 @@ from math import inf, isinf
 class NumberNeededToTreat:
     """How many to treat for one more to benefit, or to be harmed.
 
-    `estimate` is positive for benefit and negative for harm (infinite at no difference). Limits are `benefit`,
-    a range of numbers needed to treat to benefit, and `harm`, likewise to harm; None where the interval of the difference
-    excludes that side. When both are present each ends in infinity, and the interval is their union.
+    `estimate` is positive for benefit and negative for harm (infinite at no difference). Limits are
+    `benefit`, a range of numbers needed to treat to benefit, and `harm`, likewise to harm; None
+    where the interval of the difference excludes that side. When both are present each ends in
+    infinity, and the interval is their union.
     """
 
     estimate: float

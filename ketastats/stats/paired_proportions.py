@@ -1,7 +1,7 @@
 """Proportions of the same subjects twice: only those who changed carry information.
 
-`gained` subjects went from no to yes, `lost` from yes to no, out of `n`. The difference is second minus first,
-(gained - lost) / n.
+`gained` subjects went from no to yes, `lost` from yes to no, out of `n`. The difference is second
+minus first, (gained - lost) / n.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def jeffreys_interval(successes: int, n: int, *, conf_level: float = 0.95) -> In
 def scas_interval(successes: int, n: int, *, conf_level: float = 0.95) -> Interval:
     """Score interval corrected for skewness, which evens out the two tails.
 
-    The corrected score solves ``p^ - p = s sqrt(pq/n) + (1 - 2p)(s² - 1) / (6n)``, a quadratic in p.
+    The corrected score solves ``p^ - p = s sqrt(pq/n) + (1 - 2p)(s² - 1) / (6n)``, a quadratic in
+    p.
 
     References
     ----------
@@ -146,8 +147,11 @@ def likelihood_interval(successes: int, n: int, *, conf_level: float = 0.95) -> 
 
     # The deviance grows without bound towards 0 and 1, so these brackets always hold a root.
     low = 0.0 if successes == 0 else brentq(excess, p * exp(-drop / successes) / 2, p, xtol=1e-15)
-    high = 1.0 if failures == 0 else 1 - brentq(
-        lambda q: excess(1 - q), (1 - p) * exp(-drop / failures) / 2, 1 - p, xtol=1e-15
+    high = (
+        1.0
+        if failures == 0
+        else 1
+        - brentq(lambda q: excess(1 - q), (1 - p) * exp(-drop / failures) / 2, 1 - p, xtol=1e-15)
     )
     return Interval(float(low), float(high))
 

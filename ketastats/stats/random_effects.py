@@ -1,11 +1,12 @@
 """Random-effects pooling of estimates with known variances: the normal-normal model.
 
-Estimates `y` with sampling variances `v` scatter around `mu` with variance `tau2` between studies. Every function takes
-two arrays of equal length k, finite, with positive variances.
+Estimates `y` with sampling variances `v` scatter around `mu` with variance `tau2` between studies.
+Every function takes two arrays of equal length k, finite, with positive variances.
 
 References
 ----------
-Veroniki AA, Jackson D, Viechtbauer W, et al (2016). Res Synth Methods 7:55-79 (the estimators of tau2).
+Veroniki AA, Jackson D, Viechtbauer W, et al (2016). Res Synth Methods 7:55-79 (the estimators of
+tau2).
 """
 
 from __future__ import annotations
@@ -81,11 +82,13 @@ def pool_wald(y: ArrayLike, v: ArrayLike, tau2: float) -> PooledMean:
 def pool_hartung_knapp(y: ArrayLike, v: ArrayLike, tau2: float) -> PooledMean:
     """Inverse-variance mean given `tau2`, with Hartung and Knapp's variance and t on k - 1.
 
-    The variance is taken as it comes; the ad-hoc rule that it never falls below the usual one is left out.
+    The variance is taken as it comes; the ad-hoc rule that it never falls below the usual one is
+    left out.
 
     References
     ----------
-    Hartung J, Knapp G (2001). Stat Med 20:3875-3889. Sidik K, Jonkman JN (2002). Stat Med 21:3153-3159.
+    Hartung J, Knapp G (2001). Stat Med 20:3875-3889. Sidik K, Jonkman JN (2002). Stat Med
+    21:3153-3159.
     """
     effect, variance = _checked(y, v)
     if effect.size < 2:
@@ -97,10 +100,9 @@ def pool_hartung_knapp(y: ArrayLike, v: ArrayLike, tau2: float) -> PooledMean:
     return PooledMean(mu, sqrt(squared), tau2, effect.size, float(df))
 
 
-def pool_cluster_robust(
-    y: ArrayLike, v: ArrayLike, tau2: float, cluster: ArrayLike
-) -> PooledMean:
-    """Inverse-variance mean given `tau2`, with a sandwich variance over clusters, t on clusters - 1.
+def pool_cluster_robust(y: ArrayLike, v: ArrayLike, tau2: float, cluster: ArrayLike) -> PooledMean:
+    """Inverse-variance mean given `tau2`, with a sandwich variance over clusters, t on clusters -
+    1.
 
     Several arms of one trial are not independent; this variance allows any dependence within a
     cluster. No small-sample factor is applied (CR0).
@@ -122,9 +124,11 @@ def pool_cluster_robust(
 
 
 def pool_unweighted(y: ArrayLike) -> PooledMean:
-    """Plain mean of the effects with a t interval on k - 1, for effects whose variances are not known.
+    """Plain mean of the effects with a t interval on k - 1, for effects whose variances are not
+    known.
 
-    The scatter between effects, sampling error included, stands for `tau2`, so a prediction interval is somewhat too wide.
+    The scatter between effects, sampling error included, stands for `tau2`, so a prediction
+    interval is somewhat too wide.
     """
     effect = np.atleast_1d(np.asarray(y, dtype=float))
     if effect.ndim != 1 or effect.size < 2 or not np.isfinite(effect).all():
@@ -156,7 +160,7 @@ def heterogeneity(y: ArrayLike, v: ArrayLike, *, tau2: float | None = None) -> H
 
 
 def tau2_dersimonian_laird(y: ArrayLike, v: ArrayLike) -> float:
-    """Moment estimator with fixed-effect weights (DerSimonian R, Laird N 1986, Control Clin Trials 7:177-188)."""
+    """Moment estimator (DerSimonian R, Laird N 1986, Control Clin Trials 7:177-188)."""
     effect, variance = _checked(y, v)
     weight = 1 / variance
     scale = float(weight.sum()) - float(weight @ weight) / float(weight.sum())
@@ -204,9 +208,7 @@ def tau2_reml(y: ArrayLike, v: ArrayLike) -> float:
     return _maximise(*_checked(y, v), restricted=True)
 
 
-def tau2_q_profile_interval(
-    y: ArrayLike, v: ArrayLike, *, conf_level: float = 0.95
-) -> Interval:
+def tau2_q_profile_interval(y: ArrayLike, v: ArrayLike, *, conf_level: float = 0.95) -> Interval:
     """Confidence interval of tau2 from the exact distribution of generalised Q.
 
     References
@@ -226,7 +228,9 @@ def tau2_q_profile_interval(
 def _checked(y: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:
     effect, variance = (np.atleast_1d(np.asarray(a, dtype=float)) for a in (y, v))
     if effect.ndim != 1 or effect.shape != variance.shape or effect.size == 0:
-        raise ValueError("effects and variances must be two lists of equal length, at least one study")
+        raise ValueError(
+            "effects and variances must be two lists of equal length, at least one study"
+        )
     if not (np.isfinite(effect).all() and np.isfinite(variance).all() and (variance > 0).all()):
         raise ValueError("effects must be finite and variances finite and positive")
     return effect, variance

@@ -1,13 +1,14 @@
 """Risks per arm averaged over everybody's covariates (g-computation), with two variances.
 
-A logistic working model with arm and covariates predicts, for each arm, everybody's risk as if all had been in it; the
-mean is the marginal risk. In a randomised trial with a canonical link and an intercept per arm the estimate is right on average even
-if the model is wrong.
+A logistic working model with arm and covariates predicts, for each arm, everybody's risk as if all
+had been in it; the mean is the marginal risk. In a randomised trial with a canonical link and an
+intercept per arm the estimate is right on average even if the model is wrong.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def logistic_fit(design: Floats, outcome: Floats) -> tuple[Floats, Floats]:
 
 
 def ge_standardised_risks(
-    arm: NDArray[np.int_], covariates: Floats, outcome: Floats, n_arms: int
+    arm: NDArray[np.integer[Any]], covariates: Floats, outcome: Floats, n_arms: int
 ) -> StandardisedRisks:
     """Marginal risks with the delta-method variance that treats the covariates as fixed.
 
@@ -93,7 +94,7 @@ def ge_standardised_risks(
 
 
 def ye_standardised_risks(
-    arm: NDArray[np.int_], covariates: Floats, outcome: Floats, n_arms: int
+    arm: NDArray[np.integer[Any]], covariates: Floats, outcome: Floats, n_arms: int
 ) -> StandardisedRisks:
     """Marginal risks with the variance for simple randomisation that holds if the model is wrong.
 
@@ -124,7 +125,7 @@ def ye_standardised_risks(
     return StandardisedRisks(predicted.mean(axis=0), covariance / n)
 
 
-def _design(arm: NDArray[np.int_], covariates: Floats, n_arms: int) -> Floats:
+def _design(arm: NDArray[np.integer[Any]], covariates: Floats, n_arms: int) -> Floats:
     return np.column_stack([np.equal.outer(arm, np.arange(n_arms)).astype(float), covariates])
 
 

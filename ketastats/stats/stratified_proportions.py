@@ -1,8 +1,8 @@
 """Proportions over strata: one combined rate, or two arms compared within strata.
 
-Strata are arrays of equal length: `x1` events of `n1` in arm 1, `x2` of `n2` in arm 2 (the reference). Strata in
-which an arm is empty say nothing about a difference and are left out. `ValueError` is raised for
-counts that cannot be and when no stratum is left.
+Strata are arrays of equal length: `x1` events of `n1` in arm 1, `x2` of `n2` in arm 2 (the
+reference). Strata in which an arm is empty say nothing about a difference and are left out.
+`ValueError` is raised for counts that cannot be and when no stratum is left.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def stratified_wilson_interval(
     """Weighted mean of the strata's Wilson limits, each at a quantile that gives joint coverage.
 
     Without `weights`, they are found by iteration so that the interval is short: inversely
-    proportional to the squared width of each stratum's limits. The strata's quantile is the one that belongs to equal
-    weights, as in R's tern; taking it from the final weights is the convention left out.
+    proportional to the squared width of each stratum's limits. The strata's quantile is the one
+    that belongs to equal weights, as in R's tern; taking it from the final weights is the
+    convention left out.
 
     References
     ----------
@@ -67,14 +68,15 @@ def stratified_wilson_interval(
     # Wilson's limits depend on the level only through z, so each stratum is asked at that z.
     level = 1 - float(chdtrc(1, stratum_z**2))
     limits = np.array(
-        [wilson_interval(int(a), int(b), conf_level=level) for a, b in zip(events, sizes, strict=True)]
+        [
+            wilson_interval(int(a), int(b), conf_level=level)
+            for a, b in zip(events, sizes, strict=True)
+        ]
     )
     return Interval(float(share @ limits[:, 0]), float(share @ limits[:, 1]))
 
 
-def stratified_wilson_weights(
-    x: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95
-) -> Floats:
+def stratified_wilson_weights(x: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> Floats:
     """Weights of `stratified_wilson_interval`, summing to 1.
 
     References
@@ -92,7 +94,7 @@ def stratified_wilson_weights(
         raw = (1 + q**2 / sizes) ** 2 / (variance + q**2 / (4 * sizes**2))
         following = raw / raw.sum()
         if float(np.max(np.abs(following - share))) < 1e-12:
-            return following
+            return np.asarray(following)
         share = following
     return share
 
@@ -102,8 +104,8 @@ def stratified_miettinen_nurminen(
 ) -> StratifiedEstimate:
     """Common risk difference by the stratified score test with Mantel-Haenszel weights n1 n2 / N.
 
-    Miettinen and Nurminen's own weights depend on the rates and change along the search; the weights
-    used here do not, which is what SAS and most reports do.
+    Miettinen and Nurminen's own weights depend on the rates and change along the search; the
+    weights used here do not, which is what SAS and most reports do.
 
     References
     ----------
@@ -144,8 +146,8 @@ def mantel_haenszel_odds_ratio(
 
     References
     ----------
-    Mantel N, Haenszel W (1959). J Natl Cancer Inst 22:719-748. Robins J, Breslow N, Greenland S (1986).
-    Biometrics 42:311-323.
+    Mantel N, Haenszel W (1959). J Natl Cancer Inst 22:719-748. Robins J, Breslow N, Greenland S
+    (1986). Biometrics 42:311-323.
     """
     a, m1, c, m2 = _two_arms(x1, n1, x2, n2)
     b, d, total = m1 - a, m2 - c, m1 + m2
@@ -187,7 +189,8 @@ def mantel_haenszel_difference(
 
     References
     ----------
-    Sato T (1989). Biometrics 45:1323-1324 (letter). Greenland S, Robins JM (1985). Biometrics 41:55-68.
+    Sato T (1989). Biometrics 45:1323-1324 (letter). Greenland S, Robins JM (1985). Biometrics
+    41:55-68.
     """
     a, m1, c, m2 = _two_arms(x1, n1, x2, n2)
     total = m1 + m2
@@ -212,7 +215,8 @@ def cochran_mantel_haenszel_test(
 
     References
     ----------
-    Cochran WG (1954). Biometrics 10:417-451. Mantel N, Haenszel W (1959). J Natl Cancer Inst 22:719-748.
+    Cochran WG (1954). Biometrics 10:417-451. Mantel N, Haenszel W (1959). J Natl Cancer Inst
+    22:719-748.
     """
     a, m1, c, m2 = _two_arms(x1, n1, x2, n2)
     total, events = m1 + m2, a + c
@@ -233,7 +237,9 @@ def cochran_mantel_haenszel_test(
 def _one_arm(x: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     events, sizes = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (x, n))
     if events.shape != sizes.shape or events.ndim != 1 or events.size == 0:
-        raise ValueError("events and sizes must be two lists of equal length, one entry per stratum")
+        raise ValueError(
+            "events and sizes must be two lists of equal length, one entry per stratum"
+        )
     if not (np.all(events >= 0) and np.all(events <= sizes) and np.all(np.isfinite(sizes))):
         raise ValueError("each stratum needs 0 <= events <= size")
     if np.any(events != np.round(events)) or np.any(sizes != np.round(sizes)):
@@ -261,7 +267,9 @@ def _two_arms(
 def _normalised(weights: ArrayLike, size: int) -> Floats:
     w = np.asarray(weights, dtype=float)
     if w.shape != (size,) or np.any(w < 0) or w.sum() <= 0:
-        raise ValueError("weights must be non-negative, one per non-empty stratum, and not all zero")
+        raise ValueError(
+            "weights must be non-negative, one per non-empty stratum, and not all zero"
+        )
     return np.asarray(w / w.sum())
 
 

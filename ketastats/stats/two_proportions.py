@@ -9,8 +9,8 @@ conf_level : float, default 0.95
     Two-sided coverage, strictly between 0 and 1.
 
 and returns an `Interval`; ratios may end in infinity. Counts that cannot belong to one sample raise
-`ValueError`. Intervals that invert an exact test are in `exact_two_proportions`, intervals over strata in
-`stratified_proportions`.
+`ValueError`. Intervals that invert an exact test are in `exact_two_proportions`, intervals over
+strata in `stratified_proportions`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ from ketastats.stats.intervals import Interval, check_counts, two_sided_quantile
 from ketastats.stats.proportions import wilson_interval
 
 
-def wald_difference(
-    x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95
-) -> Interval:
+def wald_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
     """Risk difference by the normal approximation with unpooled variance, cut at -1 and 1.
 
     References
@@ -178,9 +176,7 @@ def constrained_by_difference(
     return min(1.0, max(0.0, p2 + difference)), p2
 
 
-def _constrained_by_ratio(
-    x1: int, n1: int, x2: int, n2: int, ratio: float
-) -> tuple[float, float]:
+def _constrained_by_ratio(x1: int, n1: int, x2: int, n2: int, ratio: float) -> tuple[float, float]:
     """Maximum-likelihood p1, p2 under p1 = ratio x p2 (Miettinen and Nurminen 1985, equation 11)."""
     total = n1 + n2
     quadratic = total * ratio
@@ -205,9 +201,7 @@ def _constrained_by_odds_ratio(
     return min(1.0, max(0.0, (events - n2 * p2) / n1)), p2
 
 
-def _score_ratio(
-    x1: int, n1: int, x2: int, n2: int, conf_level: float, factor: float
-) -> Interval:
+def _score_ratio(x1: int, n1: int, x2: int, n2: int, conf_level: float, factor: float) -> Interval:
     z = _checked(x1, n1, x2, n2, conf_level)
     if x1 == 0 and x2 == 0:
         return Interval(0.0, inf)
@@ -261,9 +255,7 @@ def _invert(
 _FAR = 60.0  # on the log scale; a ratio of 1e26 stands for infinity
 
 
-def _invert_on_log_scale(
-    score: Callable[[float], float], z: float, estimate: float
-) -> Interval:
+def _invert_on_log_scale(score: Callable[[float], float], z: float, estimate: float) -> Interval:
     centre = min(_FAR, max(-_FAR, log(estimate) if estimate > 0 else -inf))
     low, high = _invert(score, z, -_FAR, centre, _FAR)
     return Interval(

@@ -42,4 +42,5 @@ def count_endpoint(table: Any, endpoint: str, *, by: Sequence[str] = ()) -> pd.D
         counted = marked.select(*tallies)
     # A sum over no rows is missing on some engines and zero on others.
     collected = counted.collect("pyarrow").to_pandas().fillna(dict.fromkeys(COUNTS, 0))
-    return collected.astype(dict.fromkeys(COUNTS, "int64"))
+    typed: pd.DataFrame = collected.astype(dict.fromkeys(COUNTS, "int64"))
+    return typed

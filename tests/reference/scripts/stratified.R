@@ -18,7 +18,7 @@ wr(lu, "lu2008.csv", "source: Lu 2008 as described in Melikov and Mosier 2025 (P
 sim <- function(seed, n, kind) {          # data sets of tern's tests, which it makes with R's random numbers
   set.seed(seed, kind = "Mersenne-Twister")
   if (kind == "cmh") { rsp <- sample(c(TRUE, FALSE), 100, TRUE); grp <- sample(c("Placebo", "Treatment"), 100, TRUE) }
-  else { rsp <- c(sample(c(TRUE, FALSE), 40, TRUE, c(3, 1) / 4), sample(c(TRUE, FALSE), 40, TRUE)); grp <- rep(c("A", "B"), each = 40) }
+  else { rsp <- c(sample(c(TRUE, FALSE), 40, TRUE, c(3, 1) / 4), sample(c(TRUE, FALSE), 40, TRUE, c(1, 1) / 2)); grp <- rep(c("A", "B"), each = 40) }
   s <- data.frame(f1 = sample(c("a", "b"), n, TRUE), f2 = sample(c("x", "y", "z"), n, TRUE), stringsAsFactors = TRUE)
   st <- interaction(s); act <- grp %in% c("Treatment", "A")
   data.frame(stratum = levels(st), x1 = as.vector(tapply(rsp & act, st, sum)), n1 = as.vector(tapply(act, st, sum)),

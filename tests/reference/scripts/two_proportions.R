@@ -122,8 +122,9 @@ fisher_or <- function(x1, n1, x2, n2, a) {
 
 cases <- rbind(c(56, 70, 48, 80), c(9, 10, 3, 10), c(10, 10, 0, 20), c(0, 10, 0, 20), c(0, 15, 5, 15), c(5, 56, 0, 29),
   c(6, 7, 2, 7), c(0, 10, 0, 10), c(10, 10, 0, 10), c(10, 10, 20, 20), c(29, 84, 20, 88), c(7, 34, 1, 34), c(36, 154, 12, 77), c(84, 101, 89, 105), c(4, 8, 2, 6),
-  c(40, 78, 5, 17), c(783, 2162, 301, 1665))
-levels <- lapply(seq_len(nrow(cases)), function(i) if (i %in% c(2, 13)) c(.95, .90) else .95)
+  c(40, 78, 5, 17), c(783, 2162, 301, 1665),
+  c(7, 18, 1, 18), c(24, 73, 53, 65), c(29, 55, 11, 11), c(28, 51, 71, 230), c(3, 4, 1, 2), c(1, 2, 1, 2))
+levels <- lapply(seq_len(nrow(cases)), function(i) if (i %in% c(2, 13)) c(.95, .90) else if (i == 22) .90 else if (i == 23) .60 else .95)
 jobs <- do.call(rbind, lapply(seq_len(nrow(cases)), function(i) do.call(rbind, lapply(levels[[i]], function(cl)
   data.frame(i = i, cl = cl, m = c("rd", if (cases[i, 2] * cases[i, 4] < 13e3) "rr"))))))
 jobs <- jobs[cases[jobs$i, 2] * cases[jobs$i, 4] < 2e4, ]
