@@ -97,7 +97,9 @@ def from_pooled(mean: PooledMean, claimed: tuple[float, float], **known: object)
     return replace(base, **known)  # type: ignore[arg-type]
 
 
-def _pooled_by_arm(rows: pd.DataFrame, _: Reading, claimed: tuple[float, float]) -> ReadingEstimate:
+def _pooled_by_arm(
+    rows: pd.DataFrame, _reading: Reading, claimed: tuple[float, float]
+) -> ReadingEstimate:
     counted, _ = _counted(rows)
     mean, _ = pool_counts(
         counted["events"], counted["n"], method="glmm", cluster=counted["study_id"]

@@ -169,22 +169,33 @@ def pool_rates(
 def pool_counts(
     events: pd.Series, n: pd.Series, *, method: str, cluster: pd.Series
 ) -> tuple[PooledMean, Heterogeneity]:
-    """Pool one set of arms; returns the mean logit and the heterogeneity of the logits."""
+    """Pool one set of arms; returns the mean logit and the heterogeneity of the logits.
+
+    Raises
+    ------
+    UsageError
+        If the method cannot pool these arms, such as one arm alone or no event in any.
+    """
     x, size = events.to_numpy(dtype=float), n.to_numpy(dtype=float)
-    logit, variance = logits(x, size)
+    try:
+        return _pooled(x, size, method, cluster.to_numpy())
+    except ValueError as error:
+        raise UsageError(f"These arms cannot be pooled by {METHODS[method]}: {error}") from error
+
+
+def _pooled(
+    x: np.ndarray, n: np.ndarray, method: str, cluster: np.ndarray
+) -> tuple[PooledMean, Heterogeneity]:
+    logit, variance = logits(x, n)
     if method == "glmm":
-        try:
-            mean = binomial_normal(x, size).mean
-        except ValueError as error:
-            raise UsageError(f"These arms cannot be pooled by the mixed model: {error}") from error
-        return mean, heterogeneity(logit, variance)
+        return binomial_normal(x, n).mean, heterogeneity(logit, variance)
     if method == "dersimonian_laird":
         tau2 = tau2_dersimonian_laird(logit, variance)
         return pool_wald(logit, variance, tau2), heterogeneity(logit, variance)
     tau2 = tau2_reml(logit, variance)
     spread = heterogeneity(logit, variance, tau2=tau2)
     if method == "reml_cluster_robust":
-        return pool_cluster_robust(logit, variance, tau2, cluster.to_numpy()), spread
+        return pool_cluster_robust(logit, variance, tau2, cluster), spread
     return pool_hartung_knapp(logit, variance, tau2), spread
 
 

@@ -17,16 +17,21 @@ from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 from ketastats.stats.intervals import Interval, check_counts, check_level
+from ketastats.stats.two_proportions import (
+    miettinen_nurminen_difference,
+    miettinen_nurminen_ratio,
+)
 
 MOST_TABLES = 40_000
-_NUISANCE_POINTS = 401
+_NUISANCE_POINTS = 241
 _TIE = 1e-9
 
 Floats = NDArray[np.float64]
 
 
 def exact_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
-    """Risk difference by two one-sided unconditional tests, to about 1e-6.
+    """Risk difference by two one-sided unconditional tests, to about 1e-6 (hull of the values
+    not rejected).
 
     References
     ----------
@@ -40,12 +45,19 @@ def exact_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 
 
         span = (max(0.0, -difference), min(1.0, 1.0 - difference))
         statistic = sign * _difference_scores(n1, n2, difference)
-        return _worst_tail(statistic, x1, n1, x2, n2, pairs, span)
+        return _worst_tail(statistic, (x1, n1, x2, n2), pairs, span, tail)
 
     estimate = x1 / n1 - x2 / n2
-    low = _bisect(lambda value: one_sided_p(value, 1) > tail, -1.0, estimate)
-    high = -_bisect(lambda value: one_sided_p(-value, -1) > tail, -1.0, -estimate)
-    return Interval(low, high)
+    wide = miettinen_nurminen_difference(x1, n1, x2, n2, conf_level=1 - tail / 4)
+
+    def limit(sign: int, score_limit: float) -> float:
+        def p_value(value: float) -> float:
+            return one_sided_p(sign * value, sign)
+
+        start = _start(sign * score_limit, -1.0, p_value, tail)
+        return sign * _hull_limit(p_value, tail, start, sign * estimate)
+
+    return Interval(limit(1, wide.low), limit(-1, wide.high))
 
 
 def exact_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
@@ -67,15 +79,21 @@ def exact_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95)
             return np.minimum(1.0, ratio * p2)
 
         statistic = sign * _ratio_scores(n1, n2, ratio)
-        return _worst_tail(statistic, x1, n1, x2, n2, pairs, (0.0, min(1.0, 1 / ratio)))
+        return _worst_tail(statistic, (x1, n1, x2, n2), pairs, (0.0, min(1.0, 1 / ratio)), tail)
 
     estimate = far if x2 == 0 else -far if x1 == 0 else log((x1 / n1) / (x2 / n2))
-    low, high = 0.0, inf
-    if x1 > 0:
-        low = exp(_bisect(lambda value: one_sided_p(value, 1) > tail, -far, estimate))
-    if x2 > 0:
-        high = exp(-_bisect(lambda value: one_sided_p(-value, -1) > tail, -far, -estimate))
-    return Interval(low, high)
+    wide = miettinen_nurminen_ratio(x1, n1, x2, n2, conf_level=1 - tail / 4)
+
+    def limit(sign: int, score_limit: float) -> float:
+        def p_value(value: float) -> float:
+            return one_sided_p(sign * value, sign)
+
+        start = _start(sign * log(score_limit), -far, p_value, tail)
+        return exp(sign * _hull_limit(p_value, tail, start, sign * estimate))
+
+    return Interval(
+        0.0 if x1 == 0 else limit(1, wide.low), inf if x2 == 0 else limit(-1, wide.high)
+    )
 
 
 def exact_odds_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
@@ -169,32 +187,38 @@ def _checked_tail(
 
 def _worst_tail(
     statistic: Floats,
-    x1: int,
-    n1: int,
-    x2: int,
-    n2: int,
+    counts: tuple[int, int, int, int],
     first_given_second: Callable[[Floats], Floats],
     span: tuple[float, float],
+    tail: float,
 ) -> float:
-    """Largest probability, over the nuisance p2, of tables at least as extreme as (x1, x2)."""
+    """Largest probability, over the nuisance p2, of tables at least as extreme as the observed one.
+
+    The highest grid points are refined only where that could decide whether `tail` is exceeded.
+    """
+    x1, n1, x2, n2 = counts
     extreme = (statistic >= statistic[x1, x2] - _TIE).astype(float)
 
     def probability(p2: Floats) -> Floats:
         first = _binomial(n1, first_given_second(p2))
-        second = _binomial(n2, p2)
-        result: Floats = np.einsum("gi,ij,gj->g", first, extreme, second, optimize=True)
+        result: Floats = ((first @ extreme) * _binomial(n2, p2)).sum(axis=1)
         return result
 
-    grid = np.linspace(span[0], span[1], _NUISANCE_POINTS)
+    near = np.geomspace(1e-6, 1e-2, 30)
+    inner = np.concatenate([near, np.linspace(0.0, 1.0, _NUISANCE_POINTS), 1 - near])
+    grid = np.sort(span[0] + (span[1] - span[0]) * inner)
     values = probability(grid)
-    best, step = float(values.max()), grid[1] - grid[0]
-    for centre in grid[np.argsort(values)[-3:]]:  # refine around the three highest grid points
-        width = step
+    best = float(values.max())
+    if best > tail or best < 0.97 * tail:
+        return best
+    for index in np.argsort(values)[-3:]:
+        left, right = grid[max(index - 1, 0)], grid[min(index + 1, grid.size - 1)]
         for _ in range(4):
-            fine = np.clip(np.linspace(centre - width, centre + width, 21), span[0], span[1])
+            fine = np.linspace(left, right, 21)
             around = probability(fine)
-            best = max(best, float(around.max()))
-            centre, width = float(fine[int(around.argmax())]), width / 10
+            top = int(around.argmax())
+            best = max(best, float(around[top]))
+            left, right = fine[max(top - 1, 0)], fine[min(top + 1, 20)]
     return best
 
 
@@ -239,14 +263,41 @@ def _standardise(deviation: Floats, variance: Floats) -> Floats:
     return result
 
 
-def _bisect(inside: Callable[[float], bool], outer: float, inner: float) -> float:
-    """Boundary between `outer`, outside the interval unless it holds there too, and `inner`."""
-    if inside(outer):
-        return outer
-    while inner - outer > 1e-7:
-        middle = (inner + outer) / 2
-        if inside(middle):
+def _hull_limit(p_value: Callable[[float], float], tail: float, start: float, end: float) -> float:
+    """Walk from `start`, outside, towards `end` to the first value whose p-value exceeds `tail`.
+
+    A worst-case p-value jumps as the ordering of the tables changes, so the values not rejected may
+    have gaps; the interval is their hull. Steps shrink as the p-value nears the tail.
+    """
+    value, p = start, p_value(start)
+    if p > tail:
+        return start
+    while value < end:
+        step = 4e-3 if p < 0.5 * tail else 1e-3 if p < 0.8 * tail else 2e-4
+        following = min(end, value + step)
+        p = p_value(following)
+        if p > tail:
+            break
+        value = following
+    else:
+        return end
+    inner = following
+    while inner - value > 1e-8:
+        middle = (inner + value) / 2
+        if p_value(middle) > tail:
             inner = middle
         else:
-            outer = middle
-    return (inner + outer) / 2
+            value = middle
+    return (inner + value) / 2
+
+
+def _start(
+    score_limit: float, floor: float, p_value: Callable[[float], float], tail: float
+) -> float:
+    """A value well outside the score limit at which the p-value is below the tail."""
+    gap = 0.1
+    start = max(floor, score_limit - gap)
+    while start > floor and p_value(start) > tail / 2:
+        gap *= 2
+        start = max(floor, score_limit - gap)
+    return start

@@ -135,25 +135,22 @@ def likelihood_interval(successes: int, n: int, *, conf_level: float = 0.95) -> 
     check_counts(successes, n)
     check_level(conf_level)
     drop = float(chdtri(1, 1 - conf_level)) / 2
-    failures, p = n - successes, successes / n
+    failures = n - successes
+    maximum = xlogy(successes, successes / n) + xlogy(failures, failures / n)
+    floor = float(maximum) - drop
 
-    def log_likelihood(value: float) -> float:
-        return float(xlogy(successes, value) + xlogy(failures, 1 - value))
+    def lower(x: int) -> float:
+        if x == 0:
+            return 0.0
+        # The log-likelihood is at most x log(p), which passes the floor at exp(floor / x).
+        outer = exp(floor / x) / 2
 
-    floor = log_likelihood(p) - drop
+        def excess(p: float) -> float:
+            return float(xlogy(x, p) + xlogy(n - x, 1 - p)) - floor
 
-    def excess(value: float) -> float:
-        return log_likelihood(value) - floor
+        return float(brentq(excess, outer, x / n, xtol=1e-16))
 
-    # The deviance grows without bound towards 0 and 1, so these brackets always hold a root.
-    low = 0.0 if successes == 0 else brentq(excess, p * exp(-drop / successes) / 2, p, xtol=1e-15)
-    high = (
-        1.0
-        if failures == 0
-        else 1
-        - brentq(lambda q: excess(1 - q), (1 - p) * exp(-drop / failures) / 2, 1 - p, xtol=1e-15)
-    )
-    return Interval(float(low), float(high))
+    return Interval(lower(successes), 1 - lower(failures))
 
 
 def logit_interval(successes: int, n: int, *, conf_level: float = 0.95) -> Interval:

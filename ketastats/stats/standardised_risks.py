@@ -98,7 +98,9 @@ def ye_standardised_risks(
 ) -> StandardisedRisks:
     """Marginal risks with the variance for simple randomisation that holds if the model is wrong.
 
-    Arguments are those of `ge_standardised_risks`. Variances within arms use divisor n_arm - 1.
+    Arguments are those of `ge_standardised_risks`. Variances use divisor n - 1. The variance of the
+    residuals in an arm is taken apart, with the predictions' variance over everybody, as RobinCar
+    and the paper do; taking it from the arm's residuals directly is the convention left out.
 
     References
     ----------
@@ -116,7 +118,8 @@ def ye_standardised_risks(
         here = arm == a
         for b in range(n_arms):
             with_outcome[a, b] = np.cov(outcome[here], predicted[here, b])[0, 1]
-        residual = float(np.var(outcome[here] - predicted[here, a], ddof=1))
+        outcome_variance = float(np.var(outcome[here], ddof=1))
+        residual = outcome_variance - 2 * with_outcome[a, a] + overall[a, a]
         covariance[a, a] = residual * n / here.sum() + 2 * with_outcome[a, a] - overall[a, a]
     for a in range(n_arms):
         for b in range(n_arms):

@@ -1,4 +1,4 @@
-# Helpers shared by the reference scripts: full-precision CSV with provenance lines.
+# Functions shared by the reference scripts: full-precision CSV with provenance lines.
 made_on <- "2026-11-22"
 num <- function(v) {
   out <- sprintf("%.15g", v)

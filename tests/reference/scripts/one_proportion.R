@@ -97,7 +97,7 @@ ok(get("agresti_coull"), bc("agresti-coull"), 1e-10, "agresti_coull v binom")
 ok(get("wald"), bc("asymptotic"), 1e-10, "wald v binom")
 inner <- cs$successes > 0 & cs$successes < cs$n
 ok(get("logit"), bc("logit")[inner, ], 1e-10, "logit v binom")
-ok(get("likelihood"), bc("lrt"), 1e-6, "likelihood v binom (lrt)")
+ok(get("likelihood"), bc("lrt"), 1e-4, "likelihood v binom (lrt)")   # binom stops its search early
 pt <- t(sapply(seq_len(nrow(cs)), function(i) suppressWarnings(prop.test(cs$successes[i], cs$n[i],
   conf.level = cs$conf_level[i], p = if (2 * cs$successes[i] == cs$n[i]) .01 else .5)$conf.int)))
 far <- abs(cs$successes - cs$n / 2) >= .5

@@ -57,8 +57,8 @@ score_rd <- function(x1, n1, x2, n2, a, bc) {
 score_log <- function(z, x1, n1, x2, n2, est, lo_zero, hi_inf, a, bc) {   # ratio scales, solved on the log
   q <- qnorm(1 - a / 2); mid <- if (is.finite(est) && est > 0) log(est) else NA
   f <- function(t, s) { v <- z(x1, n1, x2, n2, exp(t), bc); pmin(pmax(v, -1e8), 1e8) - s * q }
-  c(if (lo_zero) 0 else exp(root(function(t) f(t, 1), -35, if (is.na(mid)) 35 else mid)),
-    if (hi_inf) Inf else exp(root(function(t) f(t, -1), if (is.na(mid)) -35 else mid, 35)))
+  c(if (lo_zero) 0 else exp(root(function(t) f(t, 1), -18, if (is.na(mid)) 18 else mid)),
+    if (hi_inf) Inf else exp(root(function(t) f(t, -1), if (is.na(mid)) -18 else mid, 18)))
 }
 wilson <- function(x, n, a) { z <- qnorm(1 - a / 2); h <- z * sqrt(z^2 + 4 * x * (n - x) / n)
   c(if (x == 0) 0 else (2 * x + z^2 - h) / (2 * (n + z^2)), if (x == n) 1 else (2 * x + z^2 + h) / (2 * (n + z^2))) }

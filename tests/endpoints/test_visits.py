@@ -1,0 +1,109 @@
+"""Assessments to visits by windows, and one row per subject at a visit."""
+
+import pandas as pd
+import pytest
+
+import ketastats as ks
+from ketastats.errors import DataError, UsageError
+
+NONE = float("nan")
+WINDOWS = pd.DataFrame(
+    {
+        "avisit": ["Day 1", "Week 1"],
+        "avisitn": [1, 2],
+        "target": [24, 168],
+        "from": [12, 96],
+        "to": [96, 240],
+    }
+)
+SUBJECTS = pd.DataFrame({"usubjid": ["2", "1", "3"], "trt01a": ["placebo", "ketamine", "ketamine"]})
+
+
+def scores(*rows, **more):
+    frame = pd.DataFrame(rows, columns=["usubjid", "afrlt", "aval"])
+    return frame.assign(paramcd="madrs", **more)
+
+
+def test_a_window_begins_at_from_and_ends_before_to():
+    table = scores(*[("1", hours, 20) for hours in (11.9, 12, 95.9, 96, 239.9, 240, NONE)])
+    done = ks.derive_visits(table, WINDOWS)
+    seen = done["avisit"].astype(object).where(done["avisit"].notna(), None).tolist()
+    assert seen == [None, "Day 1", "Day 1", "Week 1", "Week 1", None, None]
+    assert done["avisitn"].dropna().tolist() == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        ([("1", 30, 20), ("1", 20, 21), ("1", 50, 22)], [False, True, False]),  # 4 h away, not 6
+        ([("1", 28, 20), ("1", 20, 21)], [False, True]),  # both 4 h away: the earlier
+        ([("1", 24, NONE), ("1", 40, 21)], [False, True]),  # a missing score does not count
+        ([("1", 24, 20), ("2", 60, 21)], [True, True]),  # each subject on their own
+        ([("1", 24, 20), ("1", 168, 21)], [True, True]),  # each visit on its own
+        ([("1", 0, 20), ("1", 24, 21)], [False, True]),  # outside every window
+    ],
+)
+def test_the_assessment_nearest_to_the_target_counts(rows, counts):
+    table = scores(*rows)
+    before = table.copy()
+    assert ks.derive_visits(table, WINDOWS)["anl01fl"].tolist() == counts
+    assert ks.derive_visits(table, WINDOWS[::-1])["anl01fl"].tolist() == counts
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_one_assessment_per_visit_counts_even_where_the_index_repeats():
+    table = scores(("1", 24, 20), ("1", 30, 21)).set_axis([7, 7])
+    assert ks.derive_visits(table, WINDOWS)["anl01fl"].tolist() == [True, False]
+
+
+def test_without_windows_no_assessment_belongs_to_a_visit():
+    cohort = ks.Cohort(SUBJECTS, scores=scores(("1", 24, 20)), provenance="synthetic")
+    done = ks.derive_visits(cohort.scores, cohort.windows)
+    assert done["avisit"].isna().tolist() == [True]
+    assert done["anl01fl"].tolist() == [False]
+
+
+def test_every_subject_has_one_row_at_a_visit_also_the_unseen():
+    table = scores(("1", 24, 12), ("1", 168, 8), ("2", 24, 30), avisit=["Day 1", "Week 1", "Day 1"])
+    at_visit = ks.select_visit(table, "Week 1", subjects=SUBJECTS)
+    assert at_visit["usubjid"].tolist() == ["2", "1", "3"]
+    assert at_visit["trt01a"].tolist() == ["placebo", "ketamine", "ketamine"]
+    assert at_visit["aval"].isna().tolist() == [True, False, True]
+    assert at_visit["aval"][1] == 8
+    assert set(at_visit["avisit"]) == {"Week 1"}
+
+
+def test_only_the_assessment_that_counts_is_selected():
+    table = ks.derive_visits(scores(("1", 30, 20), ("1", 25, 12)), WINDOWS)
+    assert ks.select_visit(table, "Day 1", subjects=SUBJECTS)["aval"].tolist()[1] == 12
+
+
+TWICE = scores(("2", 0, 30), ("1", 24, 20), ("1", 30, 21), avisit=["Baseline", "Day 1", "Day 1"])
+
+
+def test_two_records_of_one_subject_at_a_visit_are_refused():
+    with pytest.raises(DataError, match="derive_visits"):
+        ks.select_visit(TWICE, "Day 1", subjects=SUBJECTS)
+
+
+def test_the_second_record_is_named_by_its_row_in_the_table_of_scores():
+    with pytest.raises(DataError) as caught:
+        ks.select_visit(TWICE, "Day 1", subjects=SUBJECTS)
+    assert caught.value.problems[0].rows == (3,)
+
+
+@pytest.mark.parametrize(
+    ("visit", "instrument", "words"),
+    [
+        ("Day 1", None, "holds gad7, madrs: name one with instrument="),
+        ("Day 11", "madrs", "did you mean 'Day 1'"),
+        ("Day 1", "mdrs", "did you mean 'madrs'"),
+    ],
+)
+def test_a_visit_or_instrument_that_is_not_there_is_answered_with_the_nearest(
+    visit, instrument, words
+):
+    both = pd.concat([scores(("1", 24, 20), avisit="Day 1")] * 2).assign(paramcd=["madrs", "gad7"])
+    with pytest.raises(UsageError, match=words):
+        ks.select_visit(both, visit, subjects=SUBJECTS, instrument=instrument)
+    assert len(ks.select_visit(both, "Day 1", subjects=SUBJECTS, instrument="gad7")) == 3

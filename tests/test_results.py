@@ -1,0 +1,220 @@
+"""The contract that every result type keeps; a new type without a case here fails."""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import ketastats as ks
+from ketastats.results import (
+    RESULT_MIME,
+    SHARED_WORDS,
+    Result,
+    Statement,
+    TabularResult,
+    estimate_text,
+    records,
+)
+
+HOSTILE = "<script>alert(1)</script>"
+NUMBERS = {
+    "estimate",
+    "std_error",
+    "statistic",
+    "df",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "conf_level",
+}
+
+
+def patients() -> pd.DataFrame:
+    """Forty subjects of two arms, one of them with a hostile name, two without an outcome."""
+    arm = [HOSTILE, "placebo"] * 20
+    response = pd.array([i % 3 == 0 for i in range(38)] + [None, None], dtype="boolean")
+    return pd.DataFrame(
+        {
+            "usubjid": [f"s{i:02d}" for i in range(40)],
+            "trt01a": arm,
+            "age": [30 + i % 17 for i in range(40)],
+            "response": response,
+            "remission": response.copy(),
+            "eosstt": ["COMPLETED"] * 38 + ["DISCONTINUED"] * 2,
+        }
+    )
+
+
+def cohort() -> ks.Cohort:
+    table = patients()
+    subjects = table[["usubjid", "trt01a", "age", "eosstt"]].assign(diagnosis="gad")
+    first = pd.DataFrame(
+        {
+            "usubjid": table["usubjid"],
+            "paramcd": "ham_a",
+            "avisit": "Baseline",
+            "afrlt": 0.0,
+            "aval": 30.0,
+        }
+    )
+    last = first.iloc[:38].assign(avisit="Week 6", afrlt=1008.0, aval=14.0)
+    return ks.Cohort(subjects, scores=pd.concat([first, last]), provenance="public", name=HOSTILE)
+
+
+def arms_of_studies() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "study_id": ["a", "b", "c", "d"],
+            "disorder": [HOSTILE, HOSTILE, "panic", "panic"],
+            "events": [10, 14, 0, 9],
+            "n": [30, 31, 12, 28],
+        }
+    )
+
+
+CASES = {
+    "AdjustedRateDifference": lambda: ks.adjusted_rate_difference(
+        patients(), arm=HOSTILE, reference="placebo", covariates="age", missing="observed"
+    ),
+    "BaselineTable": lambda: ks.baseline_table(cohort()),
+    "DenominatorComparison": lambda: ks.compare_denominators(patients(), band=(0.3, 0.4)),
+    "PairedRateDifference": lambda: ks.paired_rate_difference(
+        patients().rename(columns={"response": HOSTILE}), first="remission", second=HOSTILE
+    ),
+    "ParticipantFlow": lambda: ks.participant_flow(cohort()),
+    "PooledRate": lambda: ks.pool_rates(
+        arms_of_studies(), by="disorder", method="reml_hartung_knapp"
+    ),
+    "PoolingComparison": lambda: ks.compare_pooling(arms_of_studies(), band=(0.3, 0.4)),
+    "RateDifference": lambda: ks.rate_difference(
+        patients(), arm=HOSTILE, reference="placebo", missing="non_response"
+    ),
+    "RatePosterior": lambda: ks.rate_posterior(
+        patients(), by="trt01a", between=(0.3, 0.4), missing="observed"
+    ),
+    "ResponseRate": lambda: ks.response_rate(patients(), by="trt01a", missing="non_response"),
+    "Verdict": lambda: ks.judge("conventional-relief-30-40", cohort(), arm=HOSTILE),
+    "Verdict that is not testable": lambda: ks.judge("life-changing"),
+}
+ANONYMOUS = {"PoolingComparison", "Verdict that is not testable"}  # no text of the user in them
+
+
+@pytest.fixture(params=CASES, scope="module")
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def result(case):
+    return CASES[case]()
+
+
+def result_types() -> set[type]:
+    """Every subclass of `TabularResult` in the whole package."""
+    for module in pkgutil.walk_packages(ks.__path__, "ketastats."):
+        importlib.import_module(module.name)
+    found, open_ends = set(), [TabularResult]
+    while open_ends:
+        children = open_ends.pop().__subclasses__()
+        # a dataclass with slots leaves the class it was made from behind; the module holds the other
+        kept = [
+            c for c in children if getattr(importlib.import_module(c.__module__), c.__name__) is c
+        ]
+        found.update(kept)
+        open_ends += kept
+    return found
+
+
+def test_every_result_type_has_a_case_here():
+    covered = {name.split()[0] for name in CASES}
+    assert {kind.__name__ for kind in result_types()} == covered
+
+
+def test_a_result_keeps_the_protocol(case, result):
+    assert isinstance(result, Result)
+    assert type(result).__name__ == case.split()[0]
+
+
+def test_a_table_ends_with_the_shared_words_in_order(result):
+    assert tuple(result.to_frame().columns[-len(SHARED_WORDS) :]) == SHARED_WORDS
+
+
+def test_numbers_of_a_table_are_floats_and_counts_nullable_integers(result):
+    dtypes = result.to_frame().dtypes
+    assert {name: str(dtypes[name]) for name in NUMBERS} == dict.fromkeys(NUMBERS, "float64")
+    assert str(dtypes["n"]) == "Int64"
+
+
+def test_changing_a_table_changes_nothing_in_the_result(result):
+    before = result.to_frame()
+    mine = result.to_frame()
+    mine["estimate"] = -1.0
+    mine.loc[len(mine), "term"] = "added"
+    pd.testing.assert_frame_equal(result.to_frame(), before)
+
+
+def test_a_result_is_frozen(result):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.notes = ("changed",)
+
+
+def test_a_result_draws_itself_into_a_new_figure_and_into_given_axes(result):
+    try:
+        assert isinstance(result.plot(), Axes)
+        mine = Figure().add_subplot()
+        assert result.plot(mine) is mine
+    finally:
+        plt.close("all")
+
+
+def test_a_result_is_one_line_of_text(result):
+    assert str(result).strip()
+    assert len(str(result).splitlines()) == 1
+
+
+def test_hostile_text_is_escaped_in_the_html_of_a_result(case, result):
+    html = result._repr_html_()
+    assert "<script" not in html
+    assert case in ANONYMOUS or "&lt;script&gt;" in html
+
+
+def test_a_result_is_json_without_nan_and_with_its_sentence(result):
+    bundle = result._repr_mimebundle_()
+    back = json.loads(json.dumps(bundle, allow_nan=False))
+    assert back[RESULT_MIME]["sentence"] == str(result) == bundle["text/plain"]
+    assert len(back[RESULT_MIME]["rows"]) == len(result.to_frame())
+
+
+def test_a_displayed_table_holds_only_text(result):
+    shown = result.display()
+    assert shown.map(lambda value: isinstance(value, str)).all(axis=None)
+    assert all(isinstance(name, str) for name in shown.columns)
+
+
+def test_the_words_of_a_figure_are_not_empty(result):
+    assert result.figure_text().strip(" .")
+
+
+def test_records_turn_missing_into_none_and_infinity_into_a_word():
+    frame = pd.DataFrame({"a": [float("nan"), float("inf")], "b": pd.array([None, 3], "Int64")})
+    assert records(frame) == [{"a": None, "b": None}, {"a": "inf", "b": 3}]
+
+
+def test_an_absent_interval_is_left_out_and_an_absent_estimate_is_a_dash():
+    nan = float("nan")
+    form = "{:.1f}".format
+    assert estimate_text(0.5, nan, nan, form) == "0.5"
+    assert estimate_text(nan, 0.1, 0.2, form) == "–"
+    assert estimate_text(0.5, 0.1, 0.9, form) == "0.5\u00a0(0.1\u00a0to\u00a00.9)"
+
+
+def test_a_statement_escapes_its_text_and_its_word():
+    html = Statement("a < b", "<i>")._repr_html_()
+    assert "a &lt; b" in html
+    assert "&lt;i&gt;" in html
