@@ -66,7 +66,7 @@ def test_an_own_table_may_leave_out_columns_that_do_not_choose_rows(judge_own, c
 
 
 def test_an_own_table_without_a_column_that_chooses_rows_is_refused_in_words(judge_own):
-    with pytest.raises(ks.KetastatsError, match="treatment_resistant|no row"):
+    with pytest.raises(ks.KetastatsError, match=r"treatment_resistant|no row"):
         judge_own(own_table().drop(columns="treatment_resistant"))
 
 

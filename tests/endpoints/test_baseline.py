@@ -104,7 +104,7 @@ ASSESSMENTS = st.lists(
 
 
 @given(rows=ASSESSMENTS, data=st.data())
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 def test_the_order_of_the_rows_changes_no_baseline_and_no_response(rows, data):
     table = scores(*rows)
     as_it_was = table.copy()

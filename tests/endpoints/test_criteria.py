@@ -184,7 +184,7 @@ SCORE = st.integers(0, 60).map(float)
 
 
 @given(base=st.integers(1, 60).map(float), lower=SCORE, higher=SCORE)
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 def test_a_better_score_never_loses_an_endpoint(base, lower, higher):
     lower, higher = sorted([lower, higher])
     table = pd.concat([visit("madrs", base, lower), visit("madrs", base, higher)])

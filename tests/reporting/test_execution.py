@@ -80,5 +80,5 @@ def test_progress_counts_up_to_all_cells_and_the_kernel_works_in_the_workspace(n
     execute_notebook(
         book, workspace=tmp_path, progress=lambda done, total: seen.append((done, total))
     )
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert book.cells[1].outputs[0].text.strip() == str(tmp_path.resolve())

@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 
+import pandas as pd
 import pytest
 
 import ketastats as ks
@@ -26,7 +27,7 @@ def rows_of(document):
 
 
 def test_every_number_of_a_result_has_its_own_row_and_reads_back_as_the_same_bits():
-    arms = ks.select_therapy_arms(ks.load_psychotherapy_trials()).head(40)
+    arms = ks.select_therapy_arms(ks.load_psychotherapy_trials()).iloc[::9]
     result = ks.pool_rates(arms, by="disorder", method="dersimonian_laird", conf_level=0.9)
     table = result.to_frame()
     numbers = table.select_dtypes("number")
@@ -41,15 +42,13 @@ def test_every_number_of_a_result_has_its_own_row_and_reads_back_as_the_same_bit
 
 
 def test_infinities_are_words_that_read_back_as_infinities():
-    table = ks.rate_difference(_two_equal_arms(), arm="a", reference="b").to_frame()
-    assert (table["estimate"] == float("inf")).any()
-    rows = rows_of(document_of(ks.rate_difference(_two_equal_arms(), arm="a", reference="b")))
+    result = ks.rate_difference(_two_equal_arms(), arm="a", reference="b")
+    assert (result.to_frame()["estimate"] == float("inf")).any()
+    rows = rows_of(document_of(result))
     assert float("inf") in [float(row["value"]) for row in rows]
 
 
 def _two_equal_arms():
-    import pandas as pd
-
     arms = ["a", "a", "b", "b"]
     return pd.DataFrame({"usubjid": list("1234"), "trt01a": arms, "response": [True, False] * 2})
 
