@@ -89,7 +89,7 @@ def judge_cohort(
             f"The registry has no rule for {scale!r}, so the claim cannot be judged on it"
         )
     frame = verdict_frame(rows)
-    limits, capped = _limits(claim, cohort, subjects)
+    limits, capped = _limits(claim, cohort, subjects, arm)
     first = frame.iloc[0]
     who = f"the {arm} arm of {cohort.name}" if arm else cohort.name
     place = {"inside": "inside", "outside": "outside", "undecided": "not clearly inside or outside"}
@@ -181,7 +181,9 @@ def _last_visit(scores: pd.DataFrame, scale: str) -> str:
     return str(rows.groupby("avisit")["afrlt"].median().idxmax())
 
 
-def _limits(claim: Claim, cohort: Cohort, subjects: pd.DataFrame) -> tuple[tuple[str, ...], bool]:
+def _limits(
+    claim: Claim, cohort: Cohort, subjects: pd.DataFrame, arm: str | None
+) -> tuple[tuple[str, ...], bool]:
     """What the design cannot carry, most serious first, and whether it caps the verdict."""
     found, capped = [], False
     wanted = set(claim.facts.get("conditions", ()))
@@ -196,6 +198,12 @@ def _limits(claim: Claim, cohort: Cohort, subjects: pd.DataFrame) -> tuple[tuple
     if cohort.provenance == "synthetic":
         found.append("Synthetic data: they show the method and are no evidence about the world.")
         capped = True
+    if arm is None and len(cohort.arms) > 1:
+        found.append(f"The arms {', '.join(cohort.arms)} are counted together.")
+    if "arm" in claim.facts:
+        found.append(
+            f"The claim is about {claim.facts['arm']}; a cohort does not say whether its arm had that."
+        )
     found.append("A share of one arm shows how many improved, not that the treatment did it.")
     return tuple(found), capped
 

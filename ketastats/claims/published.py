@@ -8,7 +8,7 @@ import pandas as pd
 
 from ketastats.claims.estimates import estimate_reading
 from ketastats.claims.registry import Claim, Reading
-from ketastats.claims.standing import distance
+from ketastats.claims.standing import NOT_TESTABLE, UNDECIDED, distance
 from ketastats.claims.verdict import Verdict, range_text, reading_row, verdict_frame
 from ketastats.errors import UsageError
 from ketastats.loaders.evidence import load_evidence
@@ -93,28 +93,40 @@ def _decide(
 ) -> Verdict:
     meant = frame[frame["role"] == "reading"]
     primary = claim.primary
-    deciding = meant[meant["reading"] == primary.id] if primary is not None else meant.iloc[:0]
-    if deciding.empty:
-        words = set(meant.loc[meant["standing"] != "", "verdict"])
-        overall = words.pop() if len(words) == 1 else "undecided"
-        reason = "depends on the reading" if overall == "undecided" else "all readings agree"
+    if primary is None:
+        deciding = meant.iloc[:0]
+        overall, reason = _common_word(meant)
     else:
-        row = deciding.iloc[0]
-        overall = str(row["verdict"])
-        reason = _reason(claim, row)
-    reason = _sentence(reason) + _others(claim, meant, deciding)
+        deciding = meant[meant["reading"] == primary.id]
+        if deciding.empty:
+            overall = NOT_TESTABLE
+            reason = f"The table has no row for the reading that decides: {primary.title}"
+        else:
+            overall = str(deciding["verdict"].iloc[0])
+            reason = _reason(claim, deciding.iloc[0])
     return Verdict(
         frame,
         claim,
         overall,
-        reason,
+        f"{reason}.{_others(claim, meant, deciding)}",
         limits=(_BREADTH,),
-        needed=_needed(overall),
+        needed=_NEEDED if overall == UNDECIDED else "",
         sources=sources,
         notes=notes,
     )
 
 
+def _common_word(meant: pd.DataFrame) -> tuple[str, str]:
+    """The word all testable readings share, for claims that declare no primary reading."""
+    words = set(meant.loc[meant["standing"] != "", "verdict"])
+    if not words:
+        return NOT_TESTABLE, "No reading can be tested"
+    if len(words) == 1:
+        return words.pop(), "All readings agree"
+    return UNDECIDED, "It depends on the reading"
+
+
+_NEEDED = "More trials that print the number of responders and of people per arm."
 _BREADTH = (
     "Published evidence, mostly from abstracts and tables, not a systematic review. The share improved "
     "under a treatment is not what the treatment caused: see the control arms."
@@ -142,14 +154,10 @@ def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:
     for row in others[others["reading"].isin(opposites)].to_dict("records"):
         if deciding.empty or opposites[row["reading"]] != deciding["reading"].iloc[0]:
             continue
-        gap = distance(deciding["estimate"].iloc[0], claim.range) - distance(
-            row["estimate"], claim.range
-        )
-        fits = (
-            f"nearer to the claimed range, {_PLACE[row['standing']]}"
-            if gap > 0
-            else "no nearer to the claimed range"
-        )
+        own = distance(deciding["estimate"].iloc[0], claim.range)
+        fits = "no nearer to the claimed range"
+        if distance(row["estimate"], claim.range) < own:
+            fits = f"nearer to the claimed range, {_PLACE[row['standing']]}"
         text += f" {row['term']} is {share_text(row)}: {fits}."
     return text
 
@@ -163,13 +171,3 @@ _PLACE = {
 
 def _uncapitalised(text: str) -> str:
     return text[0].lower() + text[1:]
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "."
-
-
-def _needed(overall: str) -> str:
-    if overall != "undecided":
-        return ""
-    return "More trials that print the number of responders and of people per arm."

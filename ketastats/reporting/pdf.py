@@ -12,7 +12,7 @@ from ketastats.reporting.document import Answer, Block, Document, Drawing, Prose
 
 _PREAMBLE = """
 #let doc = json("document.json")
-#set document(title: doc.title, author: "ketastats")
+#set document(title: doc.title, author: "ketastats", date: none)
 #set page(paper: "a4", margin: (x: 2.1cm, y: 2.2cm), footer: context [
   #set text(size: 8pt, fill: luma(90))
   #doc.short #h(1fr) #counter(page).display("1 / 1", both: true)])

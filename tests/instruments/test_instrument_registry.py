@@ -3,6 +3,7 @@
 import tomllib
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 import ketastats as ks
@@ -197,8 +198,6 @@ def with_new_scale(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("with_new_scale")
 def test_a_table_is_all_that_a_new_instrument_needs_from_items_to_response():
-    import pandas as pd
-
     forms = pd.DataFrame(
         {
             "usubjid": ["1", "1"],

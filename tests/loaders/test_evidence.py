@@ -44,9 +44,7 @@ def evidence():
 
 def by_source(evidence, column):
     counts = pd.crosstab(evidence[column], evidence["source_table"])
-    return {
-        key: (row["conventional_arms"], row["ketamine_arms"]) for key, row in counts.iterrows()
-    }
+    return {key: (row["conventional_arms"], row["ketamine_arms"]) for key, row in counts.iterrows()}
 
 
 def test_the_shipped_table_has_the_rows_its_readme_counts(evidence):

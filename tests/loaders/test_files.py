@@ -58,7 +58,9 @@ def test_rows_that_do_not_fit_the_header_are_refused_and_not_shifted_or_filled(t
     refusal(write(tmp_path, "a.csv", content))
 
 
-@pytest.mark.parametrize(("content", "line"), [(CAFE, 3), (LONG_FILE, 60_002)], ids=["short", "long"])
+@pytest.mark.parametrize(
+    ("content", "line"), [(CAFE, 3), (LONG_FILE, 60_002)], ids=["short", "long"]
+)
 def test_text_in_another_encoding_is_refused_by_line_and_read_when_it_is_named(
     tmp_path, content, line
 ):

@@ -72,7 +72,7 @@ def psychotherapy():
     return ks.load_psychotherapy_trials()
 
 
-@pytest.mark.parametrize(("disorder", "figures"), METAPSY.items(), ids=list(METAPSY))
+@pytest.mark.parametrize(("disorder", "figures"), list(METAPSY.items()), ids=list(METAPSY))
 def test_psychotherapy_trials_give_their_printed_pooled_rates(psychotherapy, disorder, figures):
     names = ks.FOUR_ANXIETY_DISORDERS if disorder == "the four together" else (disorder,)
     trials = psychotherapy[psychotherapy["disorder"].isin(names)]
@@ -187,10 +187,10 @@ def test_nhs_proms_give_the_printed_figures_of_cbt_for_generalised_anxiety():
     assert len(proms) == 1267
     row = proms[
         (proms["reporting_period"] == "2024-25")
-        & proms["problem"].str.contains("eneralised anxiety")
-        & proms["therapy"].str.contains("CBT|Cognitive")
-        & (proms["courses_of_therapy_count"] == 52_448)
+        & (proms["problem"] == "Generalised Anxiety Disorder")
+        & (proms["therapy"] == "Cognitive Behaviour Therapy (CBT)")
     ].squeeze()
+    assert row["courses_of_therapy_count"] == 52_448
     assert (row["gad_mean_start"], row["gad_mean_end"]) == (13.7, 8.2)
     assert (row["ther_recovery_count"], row["not_caseness_count"]) == (24_728, 5_527)
     assert row["ther_recovery_percentage"] == round(100 * 24_728 / (52_448 - 5_527), 1) == 52.7
