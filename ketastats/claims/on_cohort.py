@@ -101,7 +101,7 @@ def judge_cohort(
         return Verdict(
             frame, claim, str(first["verdict"]), reason, limits=limits, sources=cohort.sources
         )
-    needed = f"A cohort of {_population(claim)}."
+    needed = f"A cohort of patients with {_population(claim)}."
     return Verdict(
         frame,
         claim,
@@ -143,7 +143,7 @@ def _rows_of_rule(
                 estimate,
                 reading=f"{rule.id}/{missing}",
                 role=role,
-                title=f"{_WORDS[rule.endpoint]} ({rule.label}), {people}",
+                title=f"{_WORDS[rule.endpoint]} ({rule.name}), {people}",
                 method="wilson",
                 rule=rule.id,
                 missing=missing,

@@ -51,11 +51,14 @@ class Rule:
         return self.type in _NEEDS_BASELINE or any(part.needs_baseline for part in self.parts)
 
     @property
-    def label(self) -> str:
-        """The id, marked where it rests on a grade C source or on this project alone."""
-        if self.grade == "C":
-            return f"{self.id} [grade C]"
+    def name(self) -> str:
+        """The id, marked where the rule is this project's own default."""
         return f"{self.id} [project default]" if self.origin == "project default" else self.id
+
+    @property
+    def label(self) -> str:
+        """The name, marked where the rule rests on a grade C source."""
+        return f"{self.name} [grade C]" if self.grade == "C" else self.name
 
     def __str__(self) -> str:
         return f"{self.label}: {self.describe()}"

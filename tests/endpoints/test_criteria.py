@@ -35,47 +35,31 @@ def test_change_is_in_points_and_in_per_cent_of_a_baseline_above_zero():
 
 
 @pytest.mark.parametrize(
-    ("rule", "base", "aval", "expected"),
+    ("rule", "cases"),  # (baseline, score): met, not met, or unknown
     [
-        ("madrs:response", 20, 10, True),  # exactly 50%
-        ("madrs:response", 20, 11, False),
-        ("madrs:response", 7, 3.5, True),
-        ("madrs:response", 0, 0, None),  # nothing to lose
-        ("madrs:response", NONE, 10, None),
-        ("madrs:response", 20, NONE, None),
-        ("ybocs:remission_55pct", 20, 9, True),  # exactly 55%
-        ("ybocs:response_35", 20, 13, True),  # exactly 35%
-        ("lsas:response_29", 100, 71, True),  # exactly 29%
-        ("lsas:response_above_35pct", 100, 65, False),  # exactly 35% is not more than 35%
-        ("lsas:response_above_35pct", 100, 64, True),
-        ("caps5:response_10pts", 40, 30, True),
-        ("caps5:response_10pts", 40, 31, False),
-        ("isi:response_8_4pts", 20, 11.6, True),  # exactly 8.4 points
-        ("isi:response_8_4pts", 0, 0, False),  # points need no baseline above zero
-        ("madrs:remission", NONE, 10, True),  # a threshold needs no baseline
-        ("madrs:remission", 30, 11, False),
-        ("madrs:remission", 30, NONE, None),
-        ("madrs:remission_below_10", 30, 10, False),
-        ("madrs:remission_10_and_50pct", 20, 10, True),
-        ("madrs:remission_10_and_50pct", 18, 10, False),  # 44%
-        ("madrs:remission_10_and_50pct", 30, 11, False),
-        ("madrs:remission_10_and_50pct", NONE, 5, None),
-        ("madrs:remission_10_and_50pct", 30, NONE, None),
-        ("cgi_i:response", NONE, 2, True),
-        ("cgi_i:response", NONE, 3, False),
-        ("cgi_i:response", NONE, NONE, None),
-        ("who5:mid_2_5", 10, 13, True),  # high is good: a rise of 3
-        ("who5:mid_2_5", 10, 12, False),
-        ("who5:mid_2_5", 13, 10, False),
-        ("pdss:partial_10", 20, 18, True),  # 10%
-        ("pdss:partial_10", 20, 19, False),  # 5%
-        ("pdss:partial_10", 20, 12, False),  # 40% is response, no longer partial
-        ("pdss:partial_10", 20, NONE, None),
-        ("pdss:partial_10", 0, 0, None),
+        ("madrs:response", {(20, 10): True, (20, 11): False, (7, 3.5): True}),  # exactly 50%
+        ("madrs:response", {(0, 0): None, (NONE, 10): None, (20, NONE): None}),
+        ("ybocs:remission_55pct", {(20, 9): True, (20, 10): False}),  # exactly 55%
+        ("ybocs:response_35", {(20, 13): True, (20, 14): False}),  # exactly 35%
+        ("lsas:response_29", {(100, 71): True, (100, 72): False}),  # exactly 29%
+        ("lsas:response_above_35pct", {(100, 65): False, (100, 64): True}),  # more than 35%
+        ("caps5:response_10pts", {(40, 30): True, (40, 31): False, (NONE, 3): None}),
+        (
+            "isi:response_8_4pts",
+            {(20, 11.6): True, (0, 0): False},
+        ),  # points need no baseline above 0
+        ("madrs:remission", {(NONE, 10): True, (30, 11): False, (30, NONE): None}),
+        ("madrs:remission_below_10", {(30, 10): False, (30, 9): True}),
+        ("madrs:remission_10_and_50pct", {(20, 10): True, (18, 10): False, (30, 11): False}),
+        ("madrs:remission_10_and_50pct", {(NONE, 5): None, (30, NONE): None}),
+        ("cgi_i:response", {(NONE, 2): True, (NONE, 3): False, (NONE, NONE): None}),
+        ("who5:mid_2_5", {(10, 13): True, (10, 12): False, (13, 10): False}),  # high is good
+        ("pdss:partial_10", {(20, 18): True, (20, 19): False, (20, 12): False}),  # 40% is response
+        ("pdss:partial_10", {(20, NONE): None, (0, 0): None}),
     ],
 )
-def test_a_rule_is_met_or_not_met_or_unknown(rule, base, aval, expected):
-    assert answer(rule, base, aval) is expected
+def test_a_rule_is_met_or_not_met_or_unknown(rule, cases):
+    assert {pair: answer(rule, *pair) for pair in cases} == cases
 
 
 def test_the_sheehan_scale_remits_when_all_three_items_are_below_four():

@@ -168,13 +168,13 @@ def test_phq9_replaces_up_to_two_missing_answers_by_the_mean_of_the_others(answe
     assert scored["items_answered"].item() == 9 - answers.count(None)
 
 
-@pytest.mark.parametrize("name", ["gad7", "stai_s", "qids_sr16", "wsas", "sds"])
-def test_a_missing_answer_makes_the_total_missing_where_no_rule_is_published(name):
-    scale = ks.instrument(name).facts
-    answers = [scale["item_min"]] * (len(item_names(name)) - 1) + [None]
-    scored = ks.score_items(form(name, answers), name)
-    assert np.isnan(scored["aval"].item())
-    assert scored["scoring"].item() == "missing"
+def test_a_missing_answer_makes_the_total_missing_where_no_rule_is_published():
+    for name in ("gad7", "stai_s", "qids_sr16", "wsas", "sds"):
+        lowest = ks.instrument(name).facts["item_min"]
+        answers = [lowest] * (len(item_names(name)) - 1) + [None]
+        scored = ks.score_items(form(name, answers), name)
+        assert np.isnan(scored["aval"].item()), name
+        assert scored["scoring"].item() == "missing", name
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_absent_item_columns_are_named_together():
         ks.score_items(form("gad7", 1).drop(columns=["item6", "item7"]), "gad7")
 
 
-@pytest.mark.parametrize("name", ["cssrs", "promis_depression", "promis_anxiety", "bpi", "prise"])
+@pytest.mark.parametrize("name", ["cssrs", "promis_anxiety", "bpi"])
 def test_an_instrument_without_a_total_made_from_items_is_not_scored(name):
     with pytest.raises(UsageError, match="no total that can be made from items"):
         ks.score_items(pd.DataFrame({"item1": [1]}), name)

