@@ -65,7 +65,3 @@ def test_an_unknown_name_is_an_attribute_error_that_names_it():
 
 def test_dir_lists_every_public_name():
     assert set(ks.__all__) <= set(dir(ks))
-
-
-def test_all_has_no_name_twice():
-    assert len(ks.__all__) == len(set(ks.__all__))

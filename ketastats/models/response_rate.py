@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ketastats.errors import unknown_name
+from ketastats.errors import UsageError, unknown_name
 from ketastats.models.denominators import MISSING, count_by_denominator, rules_behind
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
@@ -29,6 +29,10 @@ from ketastats.stats.proportions import (
     wald_interval,
     wilson_cc_interval,
     wilson_interval,
+)
+from ketastats.stats.stratified_proportions import (
+    stratified_wilson_interval,
+    stratified_wilson_weights,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +88,7 @@ def response_rate(
     endpoint: str = "response",
     method: str = "wilson",
     missing: str = "error",
+    strata: str | Sequence[str] | None = None,
     conf_level: float = 0.95,
 ) -> ResponseRate:
     """Estimate the share of subjects who met an endpoint.
@@ -100,6 +105,9 @@ def response_rate(
         A key of `METHODS`.
     missing : str, default "error"
         What a missing endpoint means: "error", "non_response", "observed" or "completers".
+    strata : str or sequence of str, optional
+        Columns to stratify by. The rate is then the weighted mean of the strata's rates with Yan and
+        Su's stratified Wilson interval, and `method` must be "wilson".
     conf_level : float, default 0.95
 
     Returns
@@ -114,26 +122,44 @@ def response_rate(
     """
     if method not in METHODS:
         raise unknown_name("interval method", method, METHODS)
-    groups = _as_list(by)
-    counts = count_by_denominator(table, endpoint, missing=missing, by=groups)
+    groups, layers = _as_list(by), _as_list(strata)
+    if layers and method != "wilson":
+        raise UsageError(f'Only method="wilson" has a stratified interval, not {method!r}')
+    counts = count_by_denominator(table, endpoint, missing=missing, by=[*groups, *layers])
+    parts = list(counts.groupby(groups, sort=True)) if groups else [((), counts)]
     rows = []
-    for count in counts.to_dict("records"):
-        low, high = METHODS[method](count["successes"], count["n"], conf_level=conf_level)
+    for key, part in parts:
+        names = dict(zip(groups, key if isinstance(key, tuple) else (key,), strict=True))
+        successes, n = int(part["successes"].sum()), int(part["n"].sum())
+        if layers:
+            estimate, (low, high) = _stratified(part, conf_level)
+        else:
+            estimate, (low, high) = (
+                successes / n,
+                METHODS[method](successes, n, conf_level=conf_level),
+            )
         rows.append(
             {
-                **{name: count[name] for name in groups},
-                **_own(table, endpoint, missing, count["successes"]),
-                "term": ", ".join(str(count[name]) for name in groups) or "all",
-                "n": count["n"],
-                "estimate": count["successes"] / count["n"],
+                **names,
+                **_own(table, endpoint, missing, successes),
+                "term": ", ".join(str(value) for value in names.values()) or "all",
+                "n": n,
+                "estimate": estimate,
                 "conf_low": low,
                 "conf_high": high,
                 "conf_level": conf_level,
-                "method": method,
+                "method": "stratified_wilson" if layers else method,
             }
         )
     frame = in_shared_words(rows, own=(*groups, "endpoint", "rule", "missing", "successes"))
     return ResponseRate(frame, sources=sources_of(table), notes=_notes(missing, counts))
+
+
+def _stratified(counts: pd.DataFrame, conf_level: float) -> tuple[float, Interval]:
+    x, n = counts["successes"].to_numpy(), counts["n"].to_numpy()
+    weights = stratified_wilson_weights(x, n, conf_level=conf_level)
+    interval = stratified_wilson_interval(x, n, conf_level=conf_level)
+    return float(weights @ (x / n)), interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)

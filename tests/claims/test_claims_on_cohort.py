@@ -50,10 +50,13 @@ def test_a_cohort_that_does_not_say_the_disorder_cannot_decide(relabelled):
     assert verdict.word == "not_testable"
 
 
-def test_a_cohort_that_says_the_disorder_of_only_some_patients_cannot_decide(trial, relabelled):
-    known = pd.Series("gad", index=trial.subjects.index, dtype="string")
-    known.iloc[::2] = pd.NA
-    verdict = ks.judge(HEADLINE, relabelled(known), arm="DRUG", visit="Week 6")
+@pytest.mark.parametrize("others", [pd.NA, "mdd"])
+def test_a_cohort_of_which_only_some_are_known_to_have_the_disorder_cannot_decide(
+    trial, relabelled, others
+):
+    diagnosis = pd.Series("gad", index=trial.subjects.index, dtype="string")
+    diagnosis.iloc[::2] = others
+    verdict = ks.judge(HEADLINE, relabelled(diagnosis), arm="DRUG", visit="Week 6")
     assert verdict.word == "not_testable"
 
 

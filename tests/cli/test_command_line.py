@@ -1,5 +1,4 @@
 import json
-import subprocess
 import sys
 
 import pytest
@@ -178,9 +177,3 @@ def test_the_help_lists_the_exit_codes(run):
     assert code == 0
     for number in ("2 usage", "3 data refused", "4 notebook", "75 another run", "130 interrupted"):
         assert number in " ".join(printed.split())
-
-
-def test_the_installed_command_says_its_version():
-    call = [sys.executable, "-c", "from ketastats.cli import main; main()", "--version"]
-    done = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == ks.__version__

@@ -258,7 +258,7 @@ def test_text_where_a_number_belongs_hides_no_other_fault(tables, expected):
     ],
 )
 def test_dates_and_infinities_are_not_taken_for_hours(times):
-    assert {p.column for p in problems_of(scores=scores(afrlt=times)).problems} == {"afrlt"}
+    assert "afrlt" in {p.column for p in problems_of(scores=scores(afrlt=times)).problems}
 
 
 def test_two_assessments_of_one_visit_may_stand_in_either_order():

@@ -36,6 +36,7 @@ def refusal(path, **options):
         ("a", "a,b\n1,2\n", "Save the table as CSV"),
         ("a.parquet", "a,b\n1,2\n", "not a readable Parquet file"),
     ],
+    ids=["empty", "ragged", "open quote", "semicolons", "Excel", "no suffix", "false Parquet"],
 )
 def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path, name, content, words):
     assert words in refusal(write(tmp_path, name, content))

@@ -39,6 +39,16 @@ def test_the_example_in_the_module_docstring_is_a_mapping_file(tmp_path):
         ('provenance = "private"\nsubjects = "a.csv"\n', "subjects"),
         ('provenance = "private"\n[subjects]\nfile = "a.csv"\ncolumns = "ID"\n', "columns"),
     ],
+    ids=[
+        "key",
+        "key of a table",
+        "time unit",
+        "table",
+        "provenance",
+        "file",
+        "no table",
+        "no columns",
+    ],
 )
 def test_a_word_that_does_not_exist_or_is_absent_is_refused_with_a_sentence(tmp_path, text, words):
     with pytest.raises(UsageError, match=words):

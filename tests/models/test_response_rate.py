@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from references import read_input
 
 import ketastats as ks
 from ketastats.models.response_rate import METHODS
@@ -119,3 +120,21 @@ def test_denominators_side_by_side_agree_with_one_at_a_time(week6):
     for missing, rows in frame.groupby("missing"):
         alone = ks.response_rate(week6, by="trt01a", missing=missing).to_frame()
         assert np.allclose(rows["estimate"], alone["estimate"])
+
+
+def test_strata_give_yan_and_sus_interval():
+    strata = read_input("stratified_wilson")
+    rows = [
+        pd.DataFrame({"stratum": s.stratum, "response": [True] * s.x + [False] * (s.n - s.x)})
+        for s in strata.itertuples()
+    ]
+    table = pd.concat(rows, ignore_index=True)
+    found = ks.response_rate(table, strata="stratum", conf_level=0.90).to_frame().iloc[0]
+    # R's tern prints .4072891 and .5647887.
+    assert (found["conf_low"], found["conf_high"]) == pytest.approx(
+        (0.4072891, 0.5647887), abs=1e-6
+    )
+    assert found["method"] == "stratified_wilson"
+    assert found["conf_low"] < found["estimate"] < found["conf_high"]
+    with pytest.raises(ks.UsageError, match="stratified"):
+        ks.response_rate(table, strata="stratum", method="jeffreys")

@@ -3,7 +3,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-import ketastats as ks
 from ketastats.reporting.document import Answer, Document, Drawing, PlainOutput, Prose, ResultTable
 from ketastats.reporting.page import render_page
 
@@ -117,19 +116,7 @@ def test_hostile_text_is_shown_and_not_obeyed(hostile):
     assert hostile.count("&lt;script&gt;") >= 10
 
 
-def test_code_of_the_notebook_is_not_on_the_page(shipped_html):
-    assert "import ketastats" not in shipped_html
-
-
 def test_a_banner_stands_between_the_title_and_the_rest():
     html = render_page(Document("T", (Prose("Text."),)), about=ABOUT, banner="Synthetic data.")
     assert html.index("<h1>") < html.index("Synthetic data.") < html.index("Text.")
     assert 'class="banner"' not in render_page(Document("T", ()), about=ABOUT)
-
-
-def test_a_result_keeps_its_hostile_arm_name_harmless_on_its_way_to_the_page():
-    table = ks.select_control_arms(ks.load_psychotherapy_trials()).assign(disorder=HOSTILE)
-    data = ks.pool_rates(table, by="disorder").to_json()
-    html = render_page(Document("T", (ResultTable(data, ""),)), about=ABOUT)
-    assert Page(html).all("script") == []
-    assert "&lt;script&gt;" in html
