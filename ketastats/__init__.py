@@ -95,7 +95,11 @@ if TYPE_CHECKING:
     from ketastats.claims.judge import judge as judge
     from ketastats.claims.registry import (
         Claim as Claim,
+    )
+    from ketastats.claims.registry import (
         find_claim as find_claim,
+    )
+    from ketastats.claims.registry import (
         load_claims as load_claims,
     )
     from ketastats.claims.verdict import Verdict as Verdict
@@ -103,22 +107,44 @@ if TYPE_CHECKING:
     from ketastats.endpoints.baseline import derive_baseline as derive_baseline
     from ketastats.endpoints.criteria import (
         derive_change as derive_change,
+    )
+    from ketastats.endpoints.criteria import (
         derive_endpoint as derive_endpoint,
+    )
+    from ketastats.endpoints.criteria import (
         derive_endpoints as derive_endpoints,
+    )
+    from ketastats.endpoints.criteria import (
         derive_minimal_important_difference as derive_minimal_important_difference,
+    )
+    from ketastats.endpoints.criteria import (
         derive_partial_response as derive_partial_response,
+    )
+    from ketastats.endpoints.criteria import (
         derive_reliable_change as derive_reliable_change,
+    )
+    from ketastats.endpoints.criteria import (
         derive_remission as derive_remission,
+    )
+    from ketastats.endpoints.criteria import (
         derive_response as derive_response,
     )
     from ketastats.endpoints.visits import (
         derive_visits as derive_visits,
+    )
+    from ketastats.endpoints.visits import (
         select_visit as select_visit,
     )
     from ketastats.errors import (
         DataError as DataError,
+    )
+    from ketastats.errors import (
         KetastatsError as KetastatsError,
+    )
+    from ketastats.errors import (
         Problem as Problem,
+    )
+    from ketastats.errors import (
         UsageError as UsageError,
     )
     from ketastats.instruments.endpoint_definitions import (
@@ -126,68 +152,118 @@ if TYPE_CHECKING:
     )
     from ketastats.instruments.registry import (
         Instrument as Instrument,
+    )
+    from ketastats.instruments.registry import (
         instrument as instrument,
+    )
+    from ketastats.instruments.registry import (
         load_instruments as load_instruments,
+    )
+    from ketastats.instruments.registry import (
         rule as rule,
     )
     from ketastats.instruments.rules import Rule as Rule
     from ketastats.instruments.scoring import (
         score_items as score_items,
+    )
+    from ketastats.instruments.scoring import (
         score_subscales as score_subscales,
     )
     from ketastats.loaders.cohort_files import (
         load_cohort as load_cohort,
+    )
+    from ketastats.loaders.cohort_files import (
         load_questionnaire as load_questionnaire,
     )
     from ketastats.loaders.evidence import load_evidence as load_evidence
     from ketastats.loaders.open_data import (
         FOUR_ANXIETY_DISORDERS as FOUR_ANXIETY_DISORDERS,
+    )
+    from ketastats.loaders.open_data import (
         load_antidepressant_trial as load_antidepressant_trial,
+    )
+    from ketastats.loaders.open_data import (
         load_nhs_outcomes as load_nhs_outcomes,
+    )
+    from ketastats.loaders.open_data import (
         load_nhs_proms as load_nhs_proms,
+    )
+    from ketastats.loaders.open_data import (
         load_psilocybin_trials as load_psilocybin_trials,
+    )
+    from ketastats.loaders.open_data import (
         load_psychotherapy_trials as load_psychotherapy_trials,
+    )
+    from ketastats.loaders.open_data import (
         select_control_arms as select_control_arms,
+    )
+    from ketastats.loaders.open_data import (
         select_therapy_arms as select_therapy_arms,
     )
     from ketastats.models.adjusted_rate_difference import (
         AdjustedRateDifference as AdjustedRateDifference,
+    )
+    from ketastats.models.adjusted_rate_difference import (
         adjusted_rate_difference as adjusted_rate_difference,
     )
     from ketastats.models.denominator_comparison import (
         DenominatorComparison as DenominatorComparison,
+    )
+    from ketastats.models.denominator_comparison import (
         compare_denominators as compare_denominators,
     )
     from ketastats.models.paired_difference import (
         PairedRateDifference as PairedRateDifference,
+    )
+    from ketastats.models.paired_difference import (
         paired_rate_difference as paired_rate_difference,
     )
     from ketastats.models.participants import (
         BaselineTable as BaselineTable,
+    )
+    from ketastats.models.participants import (
         ParticipantFlow as ParticipantFlow,
+    )
+    from ketastats.models.participants import (
         baseline_table as baseline_table,
+    )
+    from ketastats.models.participants import (
         participant_flow as participant_flow,
     )
     from ketastats.models.pooled_rate import (
         PooledRate as PooledRate,
+    )
+    from ketastats.models.pooled_rate import (
         pool_rates as pool_rates,
     )
     from ketastats.models.pooling_comparison import (
         PoolingComparison as PoolingComparison,
+    )
+    from ketastats.models.pooling_comparison import (
         compare_pooling as compare_pooling,
     )
     from ketastats.models.rate_difference import (
         RateDifference as RateDifference,
+    )
+    from ketastats.models.rate_difference import (
         rate_difference as rate_difference,
     )
     from ketastats.models.response_rate import (
         RatePosterior as RatePosterior,
+    )
+    from ketastats.models.response_rate import (
         ResponseRate as ResponseRate,
+    )
+    from ketastats.models.response_rate import (
         rate_posterior as rate_posterior,
+    )
+    from ketastats.models.response_rate import (
         response_rate as response_rate,
     )
     from ketastats.plots.figure import (
         Figure as Figure,
+    )
+    from ketastats.plots.figure import (
         figure as figure,
     )
     from ketastats.reporting.report import build_report as build_report

@@ -1,4 +1,4 @@
-"""What the words response, remission, relapse, recovery ... mean, read from `data/instruments/endpoints.toml`."""
+"""What response, remission, relapse ... mean, read from `data/instruments/endpoints.toml`."""
 
 from __future__ import annotations
 
