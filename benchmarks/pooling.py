@@ -44,7 +44,7 @@ def main() -> None:
         data, script = Path(folder, "arms.csv"), Path(folder, "peer.R")
         arms[["events", "n"]].to_csv(data, index=False)
         script.write_text(PEER % N_NODES, encoding="utf-8")
-        run = subprocess.run(  # noqa: S603 (our own script)
+        run = subprocess.run(
             [rscript, str(script), str(data)], check=True, capture_output=True, text=True
         )
     theirs, mu, tau2 = (float(value) for value in run.stdout.split())

@@ -39,12 +39,12 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ketastats")
 def cli() -> None:
-    r"""From a claim about ketamine therapy to a verdict.
+    """From a claim about ketamine therapy to a verdict.
 
     \b
     Exit codes: 0 done or unchanged, 2 usage, 3 data refused, 4 notebook failed,
     5 a gate failed, 75 another run is publishing, 130 interrupted.
-    """
+    """  # noqa: D301 (click keeps the lines after \b as they are)
 
 
 @cli.command()
@@ -78,12 +78,12 @@ def report(
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    r"""Run NOTEBOOKS (all shipped ones if none is named) and publish their reports.
+    """Run NOTEBOOKS (all shipped ones if none is named) and publish their reports.
 
     \b
     Example:
       ketastats report conventional_relief --out reports --set ARM=PLACEBO
-    """
+    """  # noqa: D301 (click keeps the lines after \b as they are)
     from ketastats.reporting.report import build_report, shipped_notebooks
 
     published = []
@@ -131,12 +131,12 @@ def judge(
     instrument: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    r"""Judge CLAIM, given by its id; without one, list all claims.
+    """Judge CLAIM, given by its id; without one, list all claims.
 
     \b
     Example:
       ketastats judge conventional-relief-30-40
-    """
+    """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
 
     if claim is None:
@@ -165,12 +165,12 @@ def judge(
     help="Mapping file, if it is not mapping.toml beside the data.",
 )
 def validate(path: Path, mapping: Path | None) -> None:
-    r"""Check the cohort at PATH and print every problem, without any patient value.
+    """Check the cohort at PATH and print every problem, without any patient value.
 
     \b
     Example:
       ketastats validate my_cohort/
-    """
+    """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
 
     cohort = ks.load_cohort(path, mapping=mapping)

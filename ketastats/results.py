@@ -55,7 +55,7 @@ class Result(Protocol):
     def __str__(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TabularResult:
     """An answer that is a table: the base of all results of this package.
 
@@ -81,6 +81,9 @@ class TabularResult:
 
     def __str__(self) -> str:
         return f"{type(self).__name__} with {len(self.frame)} rows"
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         notes = "".join(f'<p class="note">{escape(note)}</p>' for note in self.notes)
@@ -140,8 +143,9 @@ class Statement:
 def in_shared_words(rows: list[dict[str, Any]], *, own: tuple[str, ...] = ()) -> pd.DataFrame:
     """Build a result's table: own columns first, then every shared word, missing where not given."""
     frame = pd.DataFrame(rows, columns=[*own, *SHARED_WORDS])
-    for word in ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"):
-        frame[word] = frame[word].astype("float64")
+    for word in SHARED_WORDS:
+        if word not in ("term", "n", "method"):
+            frame[word] = frame[word].astype("float64")
     frame["n"] = frame["n"].astype("Int64")
     return frame
 

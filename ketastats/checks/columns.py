@@ -31,11 +31,16 @@ def not_numbers(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> lis
     """Cells of number columns that hold text, with per-cent signs told apart."""
     found = []
     for name in names:
-        if name not in frame.columns or pd.api.types.is_numeric_dtype(frame[name]):
+        if name not in frame.columns:
             continue
         given = frame[name].notna().to_numpy()
-        parsed = pd.to_numeric(frame[name], errors="coerce").isna().to_numpy()
-        bad = np.flatnonzero(given & parsed)
+        if pd.api.types.is_datetime64_any_dtype(frame[name]):
+            bad = np.flatnonzero(given)
+        else:
+            parsed = pd.to_numeric(frame[name], errors="coerce").to_numpy(
+                dtype=float, na_value=np.nan
+            )
+            bad = np.flatnonzero(given & ~np.isfinite(parsed))
         if bad.size == 0:
             continue
         signs = frame[name].iloc[bad].astype("string").str.strip().str.endswith("%")

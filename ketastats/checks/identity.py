@@ -49,7 +49,11 @@ def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[
 
 def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
     """Columns whose name says that they identify a person."""
-    bad = [str(name) for name in frame.columns if _IDENTIFIERS.search(str(name))]
+    bad = []
+    for name in frame.columns:
+        plain = re.sub(r"[^0-9a-z]+", "_", str(name).lower())
+        if _IDENTIFIERS.search(plain):
+            bad.append(str(name))
     if not bad:
         return []
     return [

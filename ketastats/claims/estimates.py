@@ -2,7 +2,8 @@
 
 Methods: `glmm` and `reml_hartung_knapp` (as `ketastats.pool_rates`; under the latter the active
 arms of one trial are added up first, so that trials are independent), `unweighted` (mean of the
-trials' logits, t interval; needs no arm sizes), `wilson` (one setting), and `ratio` (two different
+trials' logits, t interval; needs no arm sizes), `wilson` (one trial),
+`wilson_all_years` (the latest year of a service, judged over all its years), and `ratio` (two different
 groups of people: no interval, only the range over the years).
 """
 
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import exp, inf, log, nan
 
+import numpy as np
 import pandas as pd
 
 from ketastats.claims.registry import Reading
 from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.pooled_rate import pool_counts
+from ketastats.stats.intervals import Interval
 from ketastats.stats.proportions import wilson_interval
 from ketastats.stats.random_effects import PooledMean, pool_unweighted
 
@@ -45,10 +48,17 @@ class ReadingEstimate:
     high_seen: float = nan
     grade: str = ""
     unit: str = ""
+    rows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def decision_interval(self) -> Interval:
+        """The interval that decides: the confidence interval, stretched over all years of a service."""
+        return Interval(
+            float(np.fmin(self.low, self.low_seen)), float(np.fmax(self.high, self.high_seen))
+        )
+
     def complement(self) -> ReadingEstimate:
-        """The share of the others."""
+        """The share of the others; the chance in a new setting is that of the mirrored range."""
         return replace(
             self,
             estimate=1 - self.estimate,
@@ -57,7 +67,6 @@ class ReadingEstimate:
             events=None if self.events is None or self.n is None else self.n - self.events,
             new_low=1 - self.new_high,
             new_high=1 - self.new_low,
-            probability_new=nan,
             low_seen=1 - self.high_seen,
             high_seen=1 - self.low_seen,
             notes=tuple(f"One minus: {note}" for note in self.notes[:1]),
@@ -77,7 +86,8 @@ def estimate_reading(
     if reading.method not in _METHODS:
         raise unknown_name("method of a reading", reading.method, _METHODS)
     if rows.empty:
-        raise UsageError(f"No rows match the reading {reading.id!r}")
+        chosen_by = ", ".join([*reading.where, *reading.between]) or "nothing"
+        raise UsageError(f"No row matches the reading {reading.id!r} (it chooses by {chosen_by})")
     return _METHODS[reading.method](rows, reading, claimed)
 
 
@@ -135,6 +145,7 @@ def _pooled_by_trial(
         n=int(trials["n"].sum()),
         events=int(trials["events"].sum()),
         grade=_weakest(counted),
+        rows=_ids(counted),
         notes=(note, *notes),
     )
 
@@ -143,6 +154,7 @@ def _unweighted(
     rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
 ) -> ReadingEstimate:
     arms = _one_row_per_arm(rows)
+    arms = arms.assign(proportion=arms["proportion"].fillna(arms["events"] / arms["n"]))
     arms = arms[arms["proportion"].between(0, 1, inclusive="neither")]
     odds = arms["proportion"] / (1 - arms["proportion"])
     by_trial = odds.map(log).groupby(arms["study_id"]).mean()
@@ -155,36 +167,43 @@ def _unweighted(
         k=len(by_trial),
         unit="trials",
         grade=_weakest(arms),
+        rows=_ids(arms),
         notes=(note,),
     )
 
 
-def _one_setting(
+def _one_trial(
     rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]
 ) -> ReadingEstimate:
-    """The latest year of a service, or the one row of a trial."""
-    notes: tuple[str, ...] = ()
-    grade, unit = "", "trial"
-    if "reporting_period" in rows.columns:
-        unit = "service"
-        ordered = rows.sort_values("reporting_period")
-        rates = ordered[reading.events] / ordered[reading.out_of]
-        latest = ordered.iloc[-1]
-        events, n = int(latest[reading.events]), int(latest[reading.out_of])
-        seen = (float(rates.min()), float(rates.max()))
-        notes = (
-            f"{latest['reporting_period']}; lowest and highest of {len(ordered)} years "
-            f"{100 * seen[0]:.1f} and {100 * seen[1]:.1f}%.",
-        )
-    else:
-        counted, notes = _counted(rows)
-        if len(counted) != 1:
-            raise UsageError(
-                f"The reading {reading.id!r} needs exactly one row, not {len(counted)}"
-            )
-        events, n = int(counted["events"].iloc[0]), int(counted["n"].iloc[0])
-        seen, grade = (nan, nan), _weakest(counted)
+    counted, notes = _counted(rows)
+    if len(counted) != 1:
+        raise UsageError(f"The reading {reading.id!r} needs exactly one row, not {len(counted)}")
+    events, n = int(counted["events"].iloc[0]), int(counted["n"].iloc[0])
     low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
+    return ReadingEstimate(
+        events / n,
+        low,
+        high,
+        n=n,
+        events=events,
+        grade=_weakest(counted),
+        rows=_ids(counted),
+        unit="trial",
+        notes=notes,
+    )
+
+
+def _service(
+    rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]
+) -> ReadingEstimate:
+    """The latest year with its interval; the verdict has to hold for every year."""
+    years = rows.sort_values("reporting_period")
+    rates = years[reading.events] / years[reading.out_of]
+    events, n = int(years[reading.events].iloc[-1]), int(years[reading.out_of].iloc[-1])
+    low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
+    seen = (float(rates.min()), float(rates.max()))
+    year = years["reporting_period"].iloc[-1]
+    note = f"{year}; lowest and highest of {len(years)} years {100 * seen[0]:.1f} and {100 * seen[1]:.1f}%."
     return ReadingEstimate(
         events / n,
         low,
@@ -193,9 +212,8 @@ def _one_setting(
         events=events,
         low_seen=seen[0],
         high_seen=seen[1],
-        grade=grade,
-        unit=unit,
-        notes=notes,
+        unit=f"service, {year}",
+        notes=(note,),
     )
 
 
@@ -211,7 +229,7 @@ def _ratio(rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]) 
         float(ratios.iloc[-1]),
         low_seen=float(ratios.min()),
         high_seen=float(ratios.max()),
-        unit="service",
+        unit=f"service, {ordered['reporting_period'].iloc[-1]}",
         notes=(note,),
     )
 
@@ -220,13 +238,15 @@ _METHODS: dict[str, Callable[[pd.DataFrame, Reading, tuple[float, float]], Readi
     "glmm": _pooled_by_arm,
     "reml_hartung_knapp": _pooled_by_trial,
     "unweighted": _unweighted,
-    "wilson": _one_setting,
+    "wilson": _one_trial,
+    "wilson_all_years": _service,
     "ratio": _ratio,
 }
 
 
 def _one_row_per_arm(rows: pd.DataFrame) -> pd.DataFrame:
-    """Where a trial prints one arm under several definitions, the definition listed first counts."""
+    """Where a trial prints one arm under several definitions, that of the lowest row id counts."""
+    rows = rows.sort_values("row_id", kind="stable")
     definitions = rows.groupby("study_id")["outcome_definition"].transform("first")
     return rows[(rows["outcome_definition"] == definitions) | definitions.isna()]
 
@@ -251,6 +271,10 @@ def _counted(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 def _arms(count: int) -> str:
     return "1 arm" if count == 1 else f"{count} arms"
+
+
+def _ids(rows: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(rows["row_id"]) if "row_id" in rows.columns else ()
 
 
 def _weakest(rows: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ketastats.checks.columns import missing_columns, refuse
 from ketastats.claims.on_cohort import judge_cohort
 from ketastats.claims.published import judge_published
 from ketastats.claims.registry import Claim, find_claim
@@ -11,6 +12,7 @@ from ketastats.claims.standing import NOT_TESTABLE
 from ketastats.claims.verdict import Verdict, verdict_frame
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
+from ketastats.loaders.evidence import EVIDENCE_COLUMNS
 
 JUDGED_KINDS = ("rate_within",)
 """Kinds of claim that have a judging path in this version."""
@@ -23,6 +25,7 @@ def judge(
     visit: str | None = None,
     arm: str | None = None,
     instrument: str | None = None,
+    treatment: str | None = None,
 ) -> Verdict:
     """Judge a claim on the shipped published evidence, on an evidence table, or on a cohort.
 
@@ -32,9 +35,9 @@ def judge(
         A claim id, such as ``"conventional-relief-30-40"``.
     data : Cohort, DataFrame or None
         A cohort; a table from `load_evidence`; or None for everything shipped.
-    visit, arm, instrument : str, optional
-        For a cohort: the visit (the last if not given), the arm (everybody if not given) and the
-        instrument.
+    visit, arm, instrument, treatment : str, optional
+        For a cohort: the visit (the last if not given), the arm (everybody if not given), the
+        instrument, and what these patients received in the claim's words.
 
     Returns
     -------
@@ -48,19 +51,22 @@ def judge(
     """
     found = find_claim(claim) if isinstance(claim, str) else claim
     if found.kind not in JUDGED_KINDS:
-        return Verdict(
-            verdict_frame([]),
-            found,
-            NOT_TESTABLE,
-            _reason(found),
-            needed=str(found.facts.get("notes", "")),
-        )
+        return Verdict(verdict_frame([]), found, NOT_TESTABLE, _reason(found))
     if isinstance(data, Cohort):
-        return judge_cohort(found, data, visit=visit, arm=arm, instrument=instrument)
-    if visit or arm or instrument:
+        return judge_cohort(
+            found, data, visit=visit, arm=arm, instrument=instrument, treatment=treatment
+        )
+    if data is not None and not isinstance(data, pd.DataFrame):
+        raise UsageError(
+            "data must be a Cohort (load_cohort) or an evidence table (load_evidence), "
+            f"not {type(data).__name__}"
+        )
+    if visit or arm or instrument or treatment:
         raise UsageError(
             "visit, arm and instrument choose within a cohort; published evidence has none"
         )
+    if data is not None:
+        refuse(missing_columns(data, EVIDENCE_COLUMNS, table="evidence"), source="The evidence")
     return judge_published(found, data)
 
 

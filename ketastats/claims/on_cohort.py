@@ -50,6 +50,7 @@ def judge_cohort(
     visit: str | None = None,
     arm: str | None = None,
     instrument: str | None = None,
+    treatment: str | None = None,
 ) -> Verdict:
     """Judge a `rate_within` claim on one arm of a cohort at one visit.
 
@@ -63,6 +64,9 @@ def judge_cohort(
         Everybody unless given.
     instrument : str, optional
         Needed if several instruments have a baseline.
+    treatment : str, optional
+        What these patients received, in the claim's words; a claim about one treatment is
+        `not_testable` on a cohort that is not said to have had it.
 
     Returns
     -------
@@ -79,36 +83,52 @@ def judge_cohort(
         scores = derive_visits(scores, cohort.windows)
     scale = _chosen_instrument(scores, instrument)
     at = visit or _last_visit(scores, scale)
+    if _median_time(scores, scale, at) <= 0:
+        raise UsageError(f"{at} is no visit after the first dose: relief cannot be judged at it")
     rows = []
     for endpoint in ENDPOINTS:
         for rule in find_instrument(scale).rules_for(endpoint):
-            if rule.type != "item" and not any(part.type == "item" for part in rule.parts):
+            if _usable(rule, scores, scale):
                 rows += _rows_of_rule(claim, scores, subjects, scale, at, rule)
     if not rows:
         raise UsageError(
             f"The registry has no rule for {scale!r}, so the claim cannot be judged on it"
         )
     frame = verdict_frame(rows)
-    limits, capped = _limits(claim, cohort, subjects, arm)
-    first = frame.iloc[0]
+    limits, capped = _limits(claim, cohort, subjects, arm, treatment)
+    if not frame["rule"].iloc[0].startswith(f"{scale}:response"):
+        limits = (f"Response cannot be told: {scale} has no baseline in this cohort.", *limits)
+        capped = True
     who = f"the {arm} arm of {cohort.name}" if arm else cohort.name
+    return _verdict(claim, frame, f"at {at} in {who}", limits, cohort, capped=capped)
+
+
+def _verdict(
+    claim: Claim,
+    frame: pd.DataFrame,
+    where: str,
+    limits: tuple[str, ...],
+    cohort: Cohort,
+    *,
+    capped: bool,
+) -> Verdict:
+    first = frame.iloc[0]
     place = {"inside": "inside", "outside": "outside", "undecided": "not clearly inside or outside"}
     reason = (
-        f"{first['term']}, at {at} in {who}: {share_text(first)}, {place[first['standing']]} "
+        f"{first['term']}, {where}: {share_text(first)}, {place[first['standing']]} "
         f"the claimed {range_text(claim.range)}."
     )
     if not capped:
         return Verdict(
             frame, claim, str(first["verdict"]), reason, limits=limits, sources=cohort.sources
         )
-    needed = f"A cohort of patients with {_population(claim)}."
     return Verdict(
         frame,
         claim,
         NOT_TESTABLE,
         f"{limits[0]} In them: {_lower(reason)}",
         limits=limits,
-        needed=needed,
+        needed=f"A cohort of patients with {_population(claim)}.",
         sources=cohort.sources,
     )
 
@@ -153,10 +173,17 @@ def _rows_of_rule(
     return rows
 
 
+def _usable(rule: Rule, scores: pd.DataFrame, scale: str) -> bool:
+    """Whether totals, and a baseline where the rule needs one, are enough for the rule."""
+    if rule.type == "item" or any(part.type == "item" for part in rule.parts):
+        return False
+    has_baseline = scores.loc[scores["paramcd"] == scale, "base"].notna().any()
+    return bool(has_baseline) or not rule.needs_baseline
+
+
 def _anybody(table: pd.DataFrame, endpoint: str, missing: str) -> bool:
-    if missing == "non_response":
-        return len(table) > 0
-    kept = table if missing == "observed" else table[(table["eosstt"] == "COMPLETED").fillna(False)]
+    completed = missing == "completers"
+    kept = table[(table["eosstt"] == "COMPLETED").fillna(False)] if completed else table
     return bool(kept[endpoint].notna().any())
 
 
@@ -174,6 +201,11 @@ def _chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:
     return str(with_baseline[0])
 
 
+def _median_time(scores: pd.DataFrame, scale: str, visit: str) -> float:
+    rows = scores[(scores["paramcd"] == scale) & (scores["avisit"] == visit)]
+    return 1.0 if rows.empty else float(rows["afrlt"].median())
+
+
 def _last_visit(scores: pd.DataFrame, scale: str) -> str:
     rows = scores[(scores["paramcd"] == scale) & (scores["afrlt"] > 0)]
     if "avisit" not in rows.columns or rows["avisit"].isna().all():
@@ -182,28 +214,36 @@ def _last_visit(scores: pd.DataFrame, scale: str) -> str:
 
 
 def _limits(
-    claim: Claim, cohort: Cohort, subjects: pd.DataFrame, arm: str | None
+    claim: Claim,
+    cohort: Cohort,
+    subjects: pd.DataFrame,
+    arm: str | None,
+    treatment: str | None,
 ) -> tuple[tuple[str, ...], bool]:
     """What the design cannot carry, most serious first, and whether it caps the verdict."""
     found, capped = [], False
     wanted = set(claim.facts.get("conditions", ()))
-    held = set(subjects["diagnosis"].dropna()) if "diagnosis" in subjects.columns else set()
-    if wanted and not held:
-        found.append("The cohort does not say which disorder its patients have.")
+    known = subjects["diagnosis"] if "diagnosis" in subjects.columns else pd.Series([pd.NA])
+    held = set(known.dropna())
+    if wanted and known.isna().any():
+        found.append("The cohort does not say which disorder all of its patients have.")
         capped = True
     elif wanted and not held <= wanted:
         others = ", ".join(_DIAGNOSES.get(code, code) for code in sorted(held - wanted))
         found.append(f"The patients have {others}; the claim is about {_population(claim)}.")
+        capped = True
+    meant = claim.facts.get("arm")
+    if meant and treatment != meant:
+        found.append(
+            f"The claim is about {meant}, and these patients are not said to have had it "
+            f"(treatment={meant!r} says so)."
+        )
         capped = True
     if cohort.provenance == "synthetic":
         found.append("Synthetic data: they show the method and are no evidence about the world.")
         capped = True
     if arm is None and len(cohort.arms) > 1:
         found.append(f"The arms {', '.join(cohort.arms)} are counted together.")
-    if "arm" in claim.facts:
-        found.append(
-            f"The claim is about {claim.facts['arm']}; a cohort does not say whether its arm had that."
-        )
     found.append("A share of one arm shows how many improved, not that the treatment did it.")
     return tuple(found), capped
 

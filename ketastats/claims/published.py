@@ -43,13 +43,19 @@ def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdi
         if target.source not in tables:
             tables[target.source] = _TABLES[target.source]()
         chosen = _select(tables[target.source], target)
-        if chosen.empty and evidence is not None:
-            untaken.append(reading.title)
+        low, high = claim.range
+        mirrored = (1 - high, 1 - low) if reading.complement_of else claim.range
+        try:
+            estimate = estimate_reading(chosen, target, mirrored)
+        except UsageError as error:
+            if evidence is None:
+                raise
+            untaken.append(f"{reading.title}: {error}")
             continue
-        estimate = estimate_reading(chosen, target, claim.range)
         if reading.complement_of:
             estimate = estimate.complement()
-        sources.update(sources_of(tables[target.source]))
+        behind = sources_of(tables[target.source])
+        sources.update(behind)
         rows.append(
             reading_row(
                 claim,
@@ -59,12 +65,14 @@ def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdi
                 title=reading.title,
                 method=target.method,
                 grade=estimate.grade,
+                source="; ".join(source.name for source in behind),
             )
         )
     if not rows:
-        raise UsageError(f"The table has no row for any reading of {claim.id!r}")
+        why = f" ({untaken[0]})" if untaken else ""
+        raise UsageError(f"The table carries no reading of {claim.id!r}{why}")
     frame = verdict_frame(rows)
-    notes = tuple(f"No row for the reading: {title}." for title in untaken)
+    notes = tuple(untaken)
     return _decide(claim, frame, tuple(sorted(sources)), notes)
 
 
@@ -149,7 +157,7 @@ def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:
     inside = others[others["standing"] == "inside"].to_dict("records")
     if inside:
         listed = "; ".join(f"{_uncapitalised(row['term'])}, {share_text(row)}" for row in inside)
-        text += f" The sentence holds if relief is read as {listed}."
+        text += f" It fits only if relief is read as {listed}."
     opposites = {r.id: r.complement_of for r in claim.readings if r.complement_of}
     for row in others[others["reading"].isin(opposites)].to_dict("records"):
         if deciding.empty or opposites[row["reading"]] != deciding["reading"].iloc[0]:

@@ -33,6 +33,8 @@ OWN = (
     "probability_new",
     "low_seen",
     "high_seen",
+    "source",
+    "rows",
     "note",
 )
 """Columns of a verdict's table before the shared words."""
@@ -41,7 +43,7 @@ OWN = (
 _SHARE = f"% ({DECISION_LEVEL:.0%} interval)"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Verdict(TabularResult):
     """What the data say about one claim.
 
@@ -170,10 +172,11 @@ def reading_row(
     rule: str = "",
     missing: str = "",
     grade: str = "",
+    source: str = "",
 ) -> dict[str, Any]:
     """One row of a verdict's table, with its standing and word."""
     has_interval = not pd.isna(estimate.low)
-    place = standing(estimate.low, estimate.high, claim.range) if has_interval else ""
+    place = standing(*estimate.decision_interval(), claim.range) if has_interval else ""
     return {
         "claim": claim.id,
         "reading": reading,
@@ -191,6 +194,8 @@ def reading_row(
         "probability_new": estimate.probability_new,
         "low_seen": estimate.low_seen,
         "high_seen": estimate.high_seen,
+        "source": source,
+        "rows": " ".join(estimate.rows),
         "note": " ".join(estimate.notes),
         "term": title,
         "n": estimate.n,

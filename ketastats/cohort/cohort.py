@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import pandas as pd
 
 from ketastats.checks.columns import refuse
 from ketastats.checks.identity import identifying_columns
+from ketastats.checks.positions import SOURCE_ROW, in_source_rows
 from ketastats.cohort.consistency import inconsistencies
 from ketastats.cohort.conversion import convert_table
 from ketastats.cohort.schema import PROVENANCES, TABLES
-from ketastats.errors import Problem, UsageError, problem, unknown_name
+from ketastats.errors import PrivacyError, Problem, UsageError, problem, unknown_name
 from ketastats.provenance import Source, with_sources
+
+PUBLISHING = "KETASTATS_PUBLISHING"
+"""Set in the kernel of a notebook whose output is published: no private cohort is made there."""
+
+PRIVATE_REFUSED = (
+    "Reports on private cohorts must hide cells of 1 to 10 people, which this version cannot do. "
+    "Use the library on it (ketastats.judge), or a public or synthetic cohort."
+)
 
 
 class Cohort:
@@ -39,6 +49,8 @@ class Cohort:
         With every problem found in any table.
     UsageError
         If `provenance` is none of the three words.
+    PrivacyError
+        If the cohort is private and the notebook that makes it is being published.
     """
 
     def __init__(
@@ -56,6 +68,8 @@ class Cohort:
     ) -> None:
         if provenance not in PROVENANCES:
             raise unknown_name("provenance", provenance, PROVENANCES)
+        if provenance == "private" and os.environ.get(PUBLISHING):
+            raise PrivacyError(PRIVATE_REFUSED)
         raw = {
             "subjects": subjects,
             "doses": doses,
@@ -137,7 +151,7 @@ def _checked_tables(raw: dict[str, pd.DataFrame | None], *, source: str) -> dict
         problems += found
         if frame is not None:
             problems += identifying_columns(frame, table=table)
-    if tables["subjects"].empty and not problems:
+    if tables["subjects"].empty:
         problems.append(
             problem(
                 "empty",
@@ -148,12 +162,12 @@ def _checked_tables(raw: dict[str, pd.DataFrame | None], *, source: str) -> dict
                 "A cohort needs at least one subject; check that the file is the right one",
             )
         )
-    broken = {
-        found.table
-        for found in problems
-        if found.code in {"missing_column", "not_a_number", "percent_sign"}
-    }
-    if not broken:
+    if not any(found.code == "missing_column" for found in problems):
         problems += inconsistencies(tables)
-    refuse(problems, source=source)
-    return tables
+    if problems:
+        refuse([_at_source(found, tables) for found in problems], source=source)
+    return {name: table.drop(columns=SOURCE_ROW, errors="ignore") for name, table in tables.items()}
+
+
+def _at_source(found: Problem, tables: dict[str, pd.DataFrame]) -> Problem:
+    return in_source_rows([found], tables[found.table])[0]

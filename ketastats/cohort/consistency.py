@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
     found += _dose_problems(tables["doses"], subjects)
     found += _event_problems(tables["events"])
     found += _code_problems(tables["medications"], "cmcat", MEDICATION_CATEGORIES, "medications")
+    found += _ends_before_start(tables["medications"], ("cmstrlt", "cmenrlt"), table="medications")
     found += _window_problems(tables["windows"])
     return found
 
@@ -99,14 +100,20 @@ def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]
 
 def _event_problems(events: pd.DataFrame) -> list[Problem]:
     found = _code_problems(events, "aesev", SEVERITIES, "events")
-    order = [name for name in ("astrlt", "aenrlt_left", "aenrlt_right") if name in events.columns]
-    for earlier, later in pairwise(order):
-        bad = np.flatnonzero((events[later] < events[earlier]).to_numpy())
+    times = ("astrlt", "aenrlt_left", "aenrlt_right")
+    return found + _ends_before_start(events, times, table="events")
+
+
+def _ends_before_start(frame: pd.DataFrame, times: tuple[str, ...], *, table: str) -> list[Problem]:
+    """Rows in which one of several times, given in their order, is earlier than one before it."""
+    found = []
+    for earlier, later in combinations([name for name in times if name in frame.columns], 2):
+        bad = np.flatnonzero((frame[later] < frame[earlier]).to_numpy())
         if bad.size:
             found.append(
                 problem(
                     "time_order",
-                    "events",
+                    table,
                     f"{earlier} and {later}",
                     bad,
                     "ends before it starts",
@@ -173,8 +180,11 @@ def _out_of_order(
 ) -> list[Problem]:
     """Rows whose sequence number is higher, but whose time is earlier, than another row's."""
     known = frame[frame[sequence].notna()].sort_values([*keys, sequence], kind="stable")
-    latest_before = known.groupby(keys, sort=False)["afrlt"].cummax()
-    bad = known.index[(known["afrlt"] < latest_before).to_numpy()]
+    # Several rows may share a number: each is held against the latest of the numbers before it.
+    latest = known.groupby([*keys, sequence])["afrlt"].max()
+    before = latest.groupby(keys).cummax().groupby(keys).shift().rename("_before").reset_index()
+    limit = known[[*keys, sequence]].merge(before, how="left", on=[*keys, sequence])["_before"]
+    bad = known.index[known["afrlt"].to_numpy() < limit.to_numpy()]
     if bad.empty:
         return []
     return [

@@ -12,6 +12,13 @@ from ketastats.errors import Problem
 _MAY_BE_EMPTY = {"aval"}
 
 
+def _numbers(column: pd.Series) -> pd.Series:
+    """Every number; what is none has been reported and is left missing."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.Series(float("nan"), index=column.index)
+    return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
 def convert_table(raw: pd.DataFrame | None, table: str) -> tuple[pd.DataFrame, list[Problem]]:
     """Return the typed table and everything wrong with its columns and cells.
 
@@ -23,19 +30,19 @@ def convert_table(raw: pd.DataFrame | None, table: str) -> tuple[pd.DataFrame, l
         raw = pd.DataFrame({column.name: [] for column in TABLES[table]})
     raw = raw.reset_index(drop=True)
     problems = missing_columns(raw, required_columns(table), table=table)
-    problems += not_numbers(raw, number_columns(table), table=table)
     if problems:
         return raw, problems
+    problems = not_numbers(raw, number_columns(table), table=table)
     typed = raw.copy(deep=False)
     for column in TABLES[table]:
         if column.name not in typed.columns:
             continue
         if column.kind == "number":
-            typed[column.name] = pd.to_numeric(typed[column.name]).astype("float64")
+            typed[column.name] = _numbers(typed[column.name])
         else:
             typed[column.name] = typed[column.name].astype("string")
     complete = [name for name in required_columns(table) if name not in _MAY_BE_EMPTY]
-    problems = missing_values(typed, complete, table=table)
+    problems += missing_values(raw, complete, table=table)
     for column in TABLES[table]:
         if column.kind == "number":
             problems += outside_limits(

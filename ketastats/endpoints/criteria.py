@@ -81,8 +81,8 @@ def derive_endpoint(
         One of `POINT_ENDPOINTS`.
     rule : str, optional
         Rule id such as ``"madrs:remission_12"``; rows of other instruments are then left missing.
-        By default every instrument's own default rule is used, and instruments without one are left
-        missing.
+        By default every instrument's own default rule is used; instruments without one, or without
+        the items it asks for, are left missing.
 
     Returns
     -------
@@ -117,8 +117,8 @@ def derive_endpoints(
     -------
     DataFrame
         The rows of `scores` once per variant of their instrument, in long form, plus `endpoint`,
-        `rule` (id) and `met` (nullable boolean). Instruments without a rule for an endpoint have no
-        rows for it.
+        `rule` (its name, marked as in `derive_endpoint`) and `met` (nullable boolean). Instruments
+        without a rule for an endpoint have no rows for it.
     """
     require_columns(scores, ["paramcd", "aval"], table="scores")
     parts = []
@@ -126,6 +126,8 @@ def derive_endpoints(
         for paramcd in scores["paramcd"].dropna().unique():
             rows = scores[scores["paramcd"] == paramcd]
             for variant in _point_rules(paramcd, endpoint):
+                if not set(_items_of(variant)) <= set(scores.columns):
+                    continue
                 done = _apply(rows, endpoint, {paramcd: variant})
                 parts.append(
                     done.rename(columns={endpoint: "met", f"{endpoint}_rule": "rule"}).assign(
@@ -156,7 +158,7 @@ def _chosen_rules(scores: pd.DataFrame, endpoint: str, name: str | None) -> dict
     found = {}
     for paramcd in scores["paramcd"].dropna().unique():
         rules = _point_rules(paramcd, endpoint)
-        if rules:
+        if rules and set(_items_of(rules[0])) <= set(scores.columns):
             found[paramcd] = rules[0]
     if not found:
         held = ", ".join(sorted(scores["paramcd"].dropna().unique())) or "no instrument"
@@ -168,14 +170,16 @@ def _apply(scores: pd.DataFrame, endpoint: str, chosen: dict[str, Rule]) -> pd.D
     for one in chosen.values():
         if one.needs_baseline:
             require_columns(scores, ["base"], table="scores")
-        items = [f"item{n}" for part in (one, *one.parts) for n in part.items]
-        require_columns(scores, items, table="scores")
-    expressions = {paramcd: met(one) for paramcd, one in chosen.items()}
-    if endpoint == "partial_response":
-        expressions = {
-            paramcd: expression & ~met(instrument(paramcd).rules_for("response")[0])
-            for paramcd, expression in expressions.items()
-        }
+        require_columns(scores, _items_of(one), table="scores")
+    expressions = {
+        paramcd: met(
+            one,
+            unless=instrument(paramcd).rules_for("response")[0]
+            if endpoint == "partial_response"
+            else None,
+        )
+        for paramcd, one in chosen.items()
+    }
     labels = {paramcd: nw.lit(one.label) for paramcd, one in chosen.items()}
     table = scores if "base" in scores.columns else scores.assign(base=float("nan"))
     done = _with(
@@ -183,6 +187,10 @@ def _apply(scores: pd.DataFrame, endpoint: str, chosen: dict[str, Rule]) -> pd.D
     )
     done = done.astype({endpoint: "boolean", f"{endpoint}_rule": "string"})
     return done if "base" in scores.columns else done.drop(columns="base")
+
+
+def _items_of(one: Rule) -> list[str]:
+    return [f"item{number}" for part in (one, *one.parts) for number in part.items]
 
 
 def _with(scores: pd.DataFrame, **expressions: nw.Expr) -> pd.DataFrame:

@@ -8,6 +8,8 @@ rule meets a baseline of zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 
 import narwhals as nw
 
@@ -29,27 +31,49 @@ def percent_change() -> nw.Expr:
     return nw.when(nw.col("base") > 0).then(100 * change() / nw.col("base"))
 
 
-def met(rule: Rule) -> nw.Expr:
-    """Whether a rule is met, for rows of its own instrument."""
+def met(rule: Rule, *, unless: Rule | None = None) -> nw.Expr:
+    """Whether a rule is met (and another one is not), for rows of its own instrument."""
+    if unless is None:
+        return nw.when(_known(rule)).then(_holds(rule))
+    return nw.when(_known(rule) & _known(unless)).then(_holds(rule) & ~_holds(unless))
+
+
+def _known(rule: Rule) -> nw.Expr:
+    """Whether every number that the rule compares is there."""
     if rule.type == "all":
-        return nw.all_horizontal(*(met(part) for part in rule.parts), ignore_nulls=False)
+        return reduce(and_, (_known(part) for part in rule.parts))
     if rule.type == "item":
-        compared = [_compare(nw.col(f"item{number}"), rule) for number in rule.items]
-        return nw.all_horizontal(*compared, ignore_nulls=False)
-    score, base = nw.col("aval"), nw.col("base")
+        return reduce(and_, (_present(f"item{number}") for number in rule.items))
+    known = _present("aval")
+    if rule.needs_baseline:
+        known = known & _present("base")
+    return known & (nw.col("base") > 0) if rule.type == "relative_reduction" else known
+
+
+def _holds(rule: Rule) -> nw.Expr:
+    """The comparison itself, where everything is known."""
+    if rule.type == "all":
+        return reduce(and_, (_holds(part) for part in rule.parts))
+    if rule.type == "item":
+        return reduce(and_, (_compare(nw.col(f"item{n}"), rule) for n in rule.items))
     if rule.type == "category":
-        return nw.when(~score.is_null()).then(score.is_in(list(rule.values)))
+        return nw.col("aval").is_in(list(rule.values))
     if rule.type == "total":
-        return nw.when(~score.is_null()).then(_compare(score, rule))
+        return _compare(nw.col("aval"), rule)
     better = change() if not instrument(rule.instrument).higher_is_worse else -change()
-    known = ~score.is_null() & ~base.is_null()
     if rule.type == "relative_reduction":
-        return nw.when(known & (base > 0)).then(_compare(better / base, rule))
+        return _compare(better / nw.col("base"), rule)
     if rule.type == "absolute_reduction":
-        return nw.when(known).then(_compare(better, rule))
+        return _compare(better, rule)
     if rule.type == "absolute_increase":
-        return nw.when(known).then(_compare(-better, rule))
+        return _compare(-better, rule)
     raise UsageError(f"Rule {rule.id} has the unknown type {rule.type!r}")
+
+
+def _present(name: str) -> nw.Expr:
+    """Neither null nor not-a-number: engines other than pandas tell the two apart."""
+    value = nw.col(name).cast(nw.Float64)
+    return ~value.is_null() & ~value.is_nan()
 
 
 def by_instrument(chosen: Mapping[str, nw.Expr]) -> nw.Expr:

@@ -37,7 +37,8 @@ def derive_visits(scores: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     ordered = windows.sort_values("from", kind="stable").reset_index(drop=True)
     time = scores["afrlt"].to_numpy(dtype=float)
     at = np.searchsorted(ordered["from"].to_numpy(dtype=float), time, side="right") - 1
-    inside = (at >= 0) & (time < ordered["to"].to_numpy(dtype=float)[np.maximum(at, 0)])
+    ends = np.append(ordered["to"].to_numpy(dtype=float), -np.inf)  # at is -1 before all windows
+    inside = time < ends[at]
     row = pd.Series(np.where(inside, at, -1), index=scores.index)
     visit = row.map(ordered["avisit"]).astype("string")
     number = row.map(ordered["avisitn"]).astype("float64")
@@ -46,13 +47,13 @@ def derive_visits(scores: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     keys = [key for key in ("usubjid", "paramcd", "aperiod") if key in scores.columns]
     ranked = (
         scores[[*keys, "afrlt"]]
-        .assign(avisitn=number, _distance=distance)
+        .assign(avisitn=number, _distance=distance, _row=np.arange(len(scores)))
         .loc[inside & scores["aval"].notna().to_numpy()]
         .sort_values(["_distance", "afrlt"], kind="stable")
     )
-    chosen = ranked.drop_duplicates([*keys, "avisitn"]).index
-    flag = pd.Series(False, index=scores.index)
-    flag.loc[chosen] = True
+    chosen = ranked.drop_duplicates([*keys, "avisitn"])["_row"]
+    flag = np.zeros(len(scores), dtype=bool)
+    flag[chosen] = True
     return scores.assign(avisit=visit, avisitn=number, anl01fl=flag)
 
 
@@ -99,14 +100,16 @@ def select_visit(
         instrument = held[0]
     elif instrument not in held:
         raise unknown_name("instrument in this table", instrument, held)
-    of_instrument = scores[scores["paramcd"] == instrument]
+    numbered = scores.assign(_row=np.arange(len(scores)))
+    of_instrument = numbered[scores["paramcd"].eq(instrument).to_numpy(bool, na_value=False)]
     visits = of_instrument["avisit"].dropna().unique()
     if visit not in visits:
         raise unknown_name("visit", visit, visits)
     at_visit = of_instrument[of_instrument["avisit"] == visit]
     if "anl01fl" in at_visit.columns:
         at_visit = at_visit[at_visit["anl01fl"]]
-    twice = np.flatnonzero(at_visit.duplicated("usubjid").to_numpy())
+    twice = at_visit.loc[at_visit.duplicated("usubjid"), "_row"].to_numpy()
+    at_visit = at_visit.drop(columns="_row")
     if twice.size:
         raise DataError(
             f"Visit {visit!r}",
@@ -124,5 +127,9 @@ def select_visit(
     repeated = [name for name in at_visit.columns if name in subjects.columns and name != "usubjid"]
     merged = subjects.merge(at_visit.drop(columns=repeated), on="usubjid", how="left")
     merged = merged.assign(paramcd=instrument, avisit=visit)
+    if "base" in of_instrument.columns:
+        # A baseline belongs to the subject, seen at this visit or not.
+        known = of_instrument[of_instrument["base"].notna()].drop_duplicates("usubjid")
+        merged["base"] = merged["usubjid"].map(known.set_index("usubjid")["base"])
     merged.attrs = dict(scores.attrs)
     return merged

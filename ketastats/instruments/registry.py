@@ -92,6 +92,7 @@ def rule(name: str) -> Rule:
     UsageError
         If the instrument or the rule does not exist, or the endpoint has no rule on that scale.
     """
+    name = name.partition(" ")[0]  # results mark a rule's name; the mark is no part of its id
     scale_id, _, variant = name.partition(":")
     if not variant:
         raise UsageError(

@@ -82,7 +82,7 @@ def score_subscales(items: pd.DataFrame, name: str) -> pd.DataFrame:
     if "scales" in scale.facts:
         return _mean_scales(items, scale)
     subscales: Mapping[str, Sequence[int]] = scale.facts.get("subscales", {})
-    if not subscales:
+    if not subscales or "situations" in scale.facts:
         raise UsageError(f"The registry verifies no subscale items for {scale.name}")
     answers = _checked_answers(items, scale)
     _reverse(answers, scale)

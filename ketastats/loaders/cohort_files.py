@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketastats.cohort.cohort import Cohort
 from ketastats.cohort.schema import TABLES
-from ketastats.errors import DataError, Problem, problem
+from ketastats.errors import DataError, Problem, problem, unknown_name
 from ketastats.loaders.files import SUFFIXES, read_table
 from ketastats.loaders.mapped_tables import build_table, derive_completion
 from ketastats.loaders.mapping import CohortMapping, TableMapping, read_mapping
@@ -122,7 +122,8 @@ def _assemble(folder: Path, plan: CohortMapping, mapping: Path) -> Cohort:
     subjects = tables.pop("subjects", pd.DataFrame())
     about_subjects = plan.tables.get("subjects")
     if about_subjects is not None and about_subjects.completed_visit:
-        subjects = derive_completion(subjects, tables["scores"], about_subjects.completed_visit)
+        visit = _known_visit(tables["scores"], about_subjects.completed_visit)
+        subjects = derive_completion(subjects, tables["scores"], visit)
     windows = pd.DataFrame(list(plan.windows)) if plan.windows else None
     return Cohort(
         subjects,
@@ -132,6 +133,13 @@ def _assemble(folder: Path, plan: CohortMapping, mapping: Path) -> Cohort:
         sources=sorted(sources),
         **tables,
     )
+
+
+def _known_visit(scores: pd.DataFrame, visit: str) -> str:
+    visits = set(scores["avisit"].dropna()) if "avisit" in scores.columns else set[str]()
+    if visit not in visits:
+        raise unknown_name("visit for completed_visit", visit, visits)
+    return visit
 
 
 def _key(section: TableMapping) -> tuple[str, tuple[str, ...], str]:

@@ -28,6 +28,34 @@ NUMBERS = (
     "effect_value",
 )
 FLAGS = ("is_contrast", "is_derived")
+TEXTS = (
+    "row_id",
+    "source_table",
+    "study_id",
+    "first_author",
+    "year",
+    "doi",
+    "address",
+    "grade",
+    "design",
+    "blinded",
+    "condition",
+    "treatment_resistant",
+    "arm",
+    "overlap",
+    "route",
+    "dose_mg_per_kg",
+    "n_doses",
+    "timepoint_anchor",
+    "instrument",
+    "outcome_type",
+    "outcome_definition",
+    "p_value",
+    "effect_measure",
+    "notes",
+)
+EVIDENCE_COLUMNS = (*TEXTS, *NUMBERS, *FLAGS)
+"""Every column `load_evidence` gives, whatever the file held."""
 GRADES = ("A", "B", "C")
 
 
@@ -63,17 +91,23 @@ def load_evidence(path: str | Path | None = None) -> pd.DataFrame:
         frame[name] = pd.to_numeric(column).astype("float64")
     for name in FLAGS:
         frame[name] = _flag(frame, name)
-    for name in frame.columns:
+    for name in dict.fromkeys([*TEXTS, *frame.columns]):
         if name not in (*NUMBERS, *FLAGS):
-            frame[name] = frame[name].astype("string")
+            column = frame[name] if name in frame.columns else pd.Series(pd.NA, index=frame.index)
+            frame[name] = column.astype("string")
     refuse(_impossible(frame), source=str(place))
-    return frame
+    return frame.astype(dict.fromkeys(FLAGS, "bool"))
+
+
+_FLAG_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def _flag(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A yes/no column; absent and empty mean no, any other word is left missing."""
     if name not in frame.columns:
         return pd.Series(False, index=frame.index)
-    return frame[name].astype("string").str.lower().isin(["true", "1", "yes"])
+    words = frame[name].astype("string").str.lower().fillna("false")
+    return words.map(_FLAG_WORDS).astype("boolean")
 
 
 def _impossible(frame: pd.DataFrame) -> list[Problem]:
@@ -88,6 +122,14 @@ def _impossible(frame: pd.DataFrame) -> list[Problem]:
         if rows.size:
             found.append(problem(code, "evidence", column, rows, what, remedy))
 
+    for name in FLAGS:
+        add(
+            frame[name].isna(),
+            "unknown_code",
+            name,
+            "neither true nor false",
+            "Write true or false",
+        )
     share = frame["proportion"]
     add(
         (share < 0) | (share > 1),

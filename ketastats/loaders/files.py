@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
                 "Write the file again, or use CSV",
                 error,
             )
+        texts = frame.select_dtypes(["object", "string"]).columns
+        frame[texts] = frame[texts].mask(frame[texts].isin(["", *missing]))
         return with_sources(frame, [source_of_file(path)])
     if path.suffix.lower() != ".csv":
         _refuse(
@@ -55,16 +58,17 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
             f"the format {path.suffix or 'without suffix'!r} is not read",
             "Save the table as CSV (UTF-8) or Parquet",
         )
+    codec = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     try:
         frame = pd.read_csv(
             path,
             dtype=str,
             keep_default_na=False,
             na_values=["", *missing],
-            encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding,
+            encoding=codec,
         )
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = _first_undecodable_line(path, encoding)
         _refuse(
             path,
             "encoding",
@@ -90,14 +94,46 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
             "Quote cells that hold commas, and use the comma as separator",
             error,
         )
-    if frame.shape[1] == 1 and ";" in str(frame.columns[0]):
+    if frame.shape[1] == 1 and (";" in str(frame.columns[0]) or "\t" in str(frame.columns[0])):
         _refuse(
             path,
             "separator",
-            "the cells seem to be separated by semicolons",
+            "the cells seem to be separated by semicolons or tabs",
             "Save the file with commas, and decimal points instead of decimal commas",
         )
+    _check_shape(path, codec)
     return with_sources(frame, [source_of_file(path)])
+
+
+def _first_undecodable_line(path: Path, encoding: str) -> int:
+    data = path.read_bytes()
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        return data[: error.start].count(b"\n") + 1
+    return 1
+
+
+def _check_shape(path: Path, encoding: str) -> None:
+    """Refuse rows that do not fit the header, which pandas would shift or fill without a word."""
+    with path.open(encoding=encoding, newline="") as stream:
+        rows = csv.reader(stream)
+        header = next(rows)
+        if len(set(header)) < len(header):
+            _refuse(
+                path,
+                "duplicate_column",
+                "two columns have one name",
+                "Give every column a name of its own",
+            )
+        for number, row in enumerate(rows, start=1):
+            if row and len(row) != len(header):
+                _refuse(
+                    path,
+                    "ragged",
+                    f"row {number} has {len(row)} cells and the header {len(header)}",
+                    "Quote cells that hold commas, and leave no comma at the end of a row",
+                )
 
 
 def _tidy(error: Exception) -> str:

@@ -29,7 +29,7 @@ VARIANCES = {"ge": ge_standardised_risks, "ye": ye_standardised_risks}
 """Variance methods by name."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AdjustedRateDifference(TabularResult):
     """Marginal risks per arm and their difference, first row the difference."""
 

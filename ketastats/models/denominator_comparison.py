@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketastats.models.response_rate import response_rate
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, percent
+from ketastats.results import TabularResult, count, estimate_text, percent, share_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ DENOMINATORS = {
 """Denominators that are compared, with their headings."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DenominatorComparison(TabularResult):
     """Rates per arm, one row per arm and denominator; `band` is a claimed range to draw, if any."""
 
@@ -50,6 +50,14 @@ class DenominatorComparison(TabularResult):
             if name != "denominator"
         }
         return wide.rename(columns={"denominator": "Who is counted", **titles})
+
+    def figure_text(self) -> str:
+        """Return every row of the figure in words."""
+        parts = [
+            f"{row['term']}, {row['denominator']}: {share_text(row)}"
+            for row in self.frame.to_dict("records")
+        ]
+        return f"Rates under each denominator. {'; '.join(parts)}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the arms under each denominator."""

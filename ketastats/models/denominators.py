@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import missing_columns, refuse
+from ketastats.checks.identity import duplicated_rows
 from ketastats.errors import UsageError, problem, unknown_name
 from ketastats.summaries.counts import count_endpoint
 
@@ -54,6 +55,7 @@ def count_by_denominator(
     refuse(
         missing_columns(table, [endpoint, *by], table="subjects"), source="The table of subjects"
     )
+    _one_row_per_subject(table)
     counted = table.assign(**{endpoint: _yes_no(table, endpoint)})
     if missing == "completers":
         if "eosstt" not in table.columns:
@@ -96,6 +98,21 @@ def count_by_denominator(
             source="The table of subjects",
         )
     return counts[[*by, "successes", "n", "n_missing"]]
+
+
+def _one_row_per_subject(table: pd.DataFrame) -> None:
+    if "usubjid" not in table.columns:
+        return
+    refuse(
+        duplicated_rows(
+            table,
+            ["usubjid"],
+            table="subjects",
+            what="a second row of one subject",
+            remedy="A rate counts subjects: choose one visit with select_visit first",
+        ),
+        source="The table of subjects",
+    )
 
 
 def rules_behind(table: pd.DataFrame, endpoint: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ALL = "All"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ParticipantFlow(TabularResult):
     """How many of each arm were enrolled, seen at each visit, and how they left."""
 
@@ -87,7 +87,7 @@ def participant_flow(cohort: Cohort, *, by: str = "trt01a") -> ParticipantFlow:
     return ParticipantFlow(frame, sources=cohort.sources)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BaselineTable(TabularResult):
     """The arms at baseline: mean and standard deviation of numbers, counts of categories."""
 

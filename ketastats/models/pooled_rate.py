@@ -38,7 +38,7 @@ METHODS = {
 """Pooling methods of `pool_rates` by name, in words for a report."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PooledRate(TabularResult):
     """Pooled rates, one row per group; `means` holds the fits on the logit scale in the same order."""
 

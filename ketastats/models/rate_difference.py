@@ -81,7 +81,7 @@ class _Estimate(NamedTuple):
     method: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RateDifference(TabularResult):
     """Comparison of `arm` with `reference`, one row per measure."""
 
@@ -214,7 +214,11 @@ def rate_difference(
     frame = in_shared_words(rows, own=("endpoint", "rule", "missing", "arm", "reference"))
     n_missing = int(both["n_missing"].sum())
     notes = (
-        (f"{n_missing} without a value at this visit: {MISSING[missing]}.",) if n_missing else ()
+        (
+            f"{n_missing} have no known value (not seen at this visit, or no baseline): {MISSING[missing]}.",
+        )
+        if n_missing
+        else ()
     )
     return RateDifference(frame, sources=sources_of(table), notes=notes)
 

@@ -55,7 +55,7 @@ METHODS: dict[str, Callable[..., Interval]] = {
 """Interval methods of `response_rate` by name."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ResponseRate(TabularResult):
     """Shares with confidence limits, one row per group."""
 
@@ -162,7 +162,7 @@ def _stratified(counts: pd.DataFrame, conf_level: float) -> tuple[float, Interva
     return float(weights @ (x / n)), interval
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RatePosterior(TabularResult):
     """Posterior of a rate, one row per group: mean, credible limits, chance of lying in a range."""
 
@@ -276,4 +276,6 @@ def _notes(missing: str, counts: pd.DataFrame) -> tuple[str, ...]:
     n_missing = int(counts["n_missing"].sum())
     if n_missing == 0:
         return ()
-    return (f"{n_missing} without a value at this visit: {MISSING[missing]}.",)
+    return (
+        f"{n_missing} have no known value (not seen at this visit, or no baseline): {MISSING[missing]}.",
+    )

@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from ketastats.cohort.cohort import PUBLISHING
 from ketastats.errors import NotebookError
 
 Progress = Callable[[int, int], None]
@@ -58,18 +60,27 @@ def execute_notebook(
     NotebookError
         If a cell takes too long or the kernel dies.
     """
-    work = _execute(notebook, workspace, timeout, progress)
-    return _run(work)
+    return _run(_execute(notebook, workspace, timeout, progress))
 
 
 def _run(work: Coroutine[Any, Any, nbformat.NotebookNode]) -> nbformat.NotebookNode:
-    """Run a coroutine whether or not this thread has an event loop, as it has inside Jupyter."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
+    """Run a coroutine in a thread with a loop of its own.
+
+    So it works inside Jupyter, whose loop is running, and an interrupt reaches this thread, which
+    then cancels the work and waits until the kernel is gone.
+    """
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, work).result()
+        future = pool.submit(loop.run_until_complete, task)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(task.cancel)
+            raise
+        finally:
+            pool.shutdown(wait=True)
+            loop.close()
 
 
 async def _execute(
@@ -99,12 +110,19 @@ async def _execute(
     client = NotebookClient(
         notebook,
         km=manager,
-        timeout=int(timeout),
+        timeout=ceil(timeout),
         resources={"metadata": {"path": str(workspace)}},
         on_cell_start=started,
     )
+    log = (workspace / "kernel.log").open("wb")  # what the kernel says to a terminal is nobody's
     try:
-        await client.async_execute(env=_environment(workspace), cwd=str(workspace))
+        await client.async_execute(
+            cleanup_kc=True,
+            env=_environment(workspace),
+            cwd=str(workspace),
+            stdout=log,
+            stderr=log,
+        )
     except CellExecutionError as error:
         first = (error.evalue or "").splitlines() or [""]
         raise CellError(
@@ -122,6 +140,7 @@ async def _execute(
         if await manager.is_alive():
             await manager.shutdown_kernel(now=True)
         manager.cleanup_connection_file()
+        log.close()
     if progress is not None:
         progress(total, total)
     return notebook
@@ -129,7 +148,7 @@ async def _execute(
 
 def _whole_message(error: Any, first_line: str) -> str:
     """The whole text of this package's errors, which hold no patient values; of others one line."""
-    own = error.ename in {"DataError", "UsageError", "NotebookError"}
+    own = error.ename in {"DataError", "UsageError", "PrivacyError"}
     return str(error.evalue) if own else first_line
 
 
@@ -147,6 +166,7 @@ def _write_kernel_spec(workspace: Path) -> Path:
 
 def _environment(workspace: Path) -> dict[str, str]:
     fixed = {
+        PUBLISHING: "1",
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "agg",
         "OMP_NUM_THREADS": "1",

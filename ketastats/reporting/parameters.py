@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import nbformat
 
@@ -43,7 +44,13 @@ def read_parameters(notebook: nbformat.NotebookNode) -> dict[str, Parameter]:
     for cell in notebook.cells:
         if TAG not in cell.metadata.get("tags", ()):
             continue
-        for node in ast.parse(cell.source).body:
+        try:
+            body = ast.parse(cell.source).body
+        except SyntaxError as error:
+            raise UsageError(
+                f"Line {error.lineno} of the cell of parameters is no Python"
+            ) from None
+        for node in body:
             parameter = _read(node)
             found[parameter.name] = parameter
     return found
@@ -84,7 +91,7 @@ def _read(node: ast.stmt) -> Parameter:
     ):
         try:
             default = ast.literal_eval(node.value)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UsageError(f"The default of {node.target.id} must be a literal") from error
         parameter = Parameter(node.target.id, _TYPES[node.annotation.id], default)
         return Parameter(parameter.name, parameter.type, _convert(parameter, default))
@@ -96,7 +103,8 @@ def _read(node: ast.stmt) -> Parameter:
 
 def _convert(parameter: Parameter, value: str | Value) -> Value:
     wanted = parameter.type
-    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
+    fits = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+    if fits and not (isinstance(value, float) and not isfinite(value)):
         return value
     if isinstance(value, int) and wanted is float and not isinstance(value, bool):
         return float(value)
@@ -104,7 +112,9 @@ def _convert(parameter: Parameter, value: str | Value) -> Value:
         return value.lower() == "true"
     if isinstance(value, str) and wanted in (int, float):
         try:
-            return wanted(value)
+            number: Value = wanted(value)
         except ValueError:
-            pass
+            number = inf
+        if isfinite(float(number)):
+            return number
     raise UsageError(f"{parameter.name} must be of type {wanted.__name__}, and {value!r} is not")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import mistune
 
+from ketastats.errors import NotebookError
 from ketastats.reporting.document import Answer, Block, Document, Drawing, Prose, ResultTable
 
 _PREAMBLE = """
@@ -36,6 +38,10 @@ below: 1.2em)[
 """
 
 
+_CONTROL = re.compile(r"\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7f|9[0-9a-fA-F]|8[0-9a-fA-F])")
+"""Control characters as JSON escapes: a terminal's colours have no place on paper."""
+
+
 def render_pdf(
     document: Document, *, about: dict[str, Any], workspace: Path, banner: str = ""
 ) -> bytes:
@@ -47,25 +53,41 @@ def render_pdf(
     workspace : Path
         An empty folder for the source and its figures; the caller removes it.
     """
-    import typst
-
     source, data = [_PREAMBLE, "= #doc.title\n"], _front_matter(document, about, banner)
+    markdown = _Markdown(data["blocks"])
     if banner:
         source.append('#block(fill: rgb("#fff4d6"), inset: 6pt, radius: 2pt, doc.banner)\n')
     for index, block in enumerate(document.blocks):
-        source.append(_render(block, index, data, workspace))
+        source.append(_render(block, index, data, workspace, markdown))
     source.append(
         "#v(1.2em)\n#line(length: 100%, stroke: 0.4pt)\n#text(size: 8.5pt, fill: luma(70))[#doc.disclaimer "
         'Made on #doc.date by ketastats #doc.version from: #doc.sources.join("; ").]\n'
     )
-    (workspace / "document.json").write_text(json.dumps(data), encoding="utf-8")
+    content = _CONTROL.sub("", json.dumps(data))
+    (workspace / "document.json").write_text(content, encoding="utf-8")
     (workspace / "document.typ").write_text("\n".join(source), encoding="utf-8")
-    compiled: bytes = typst.compile(
-        str(workspace / "document.typ"),
-        root=str(workspace),
-        ignore_system_fonts=True,
-        pdf_standards=["ua-1"],
-    )
+    try:
+        return _compile(workspace, accessible=True)
+    except NotebookError as error:
+        # Text that the font cannot show makes no accessible PDF; it is still better than none.
+        if "could not be displayed" not in str(error):
+            raise
+    return _compile(workspace, accessible=False)
+
+
+def _compile(workspace: Path, *, accessible: bool) -> bytes:
+    import typst
+
+    try:
+        compiled: bytes = typst.compile(
+            str(workspace / "document.typ"),
+            root=str(workspace),
+            ignore_system_fonts=True,
+            pdf_standards="ua-1" if accessible else None,
+        )
+    except typst.TypstError as error:
+        reason = str(error).splitlines()[0]
+        raise NotebookError(f"The PDF could not be typeset: {reason}") from None
     return compiled
 
 
@@ -82,11 +104,13 @@ def _front_matter(document: Document, about: dict[str, Any], banner: str) -> dic
     }
 
 
-def _render(block: Block, index: int, data: dict[str, Any], workspace: Path) -> str:
+def _render(
+    block: Block, index: int, data: dict[str, Any], workspace: Path, markdown: _Markdown
+) -> str:
     """Source of one block; every text goes through document.json, so that none of it is read as markup."""
     key = f"b{index}"
     if isinstance(block, Prose):
-        return _Markdown(key, data["blocks"]).render(block.markdown)
+        return markdown.render(block.markdown, key)
     if isinstance(block, Answer):
         data["blocks"][key] = {"word": block.word, "text": block.text}
         return f"#answer(doc.blocks.{key}.word, doc.blocks.{key}.text)\n"
@@ -121,21 +145,25 @@ def _table(data: dict[str, Any]) -> dict[str, Any]:
 class _Markdown:
     """Markdown to Typst: paragraphs, headings, emphasis, lists, code and links; text stays in the data."""
 
-    def __init__(self, key: str, texts: dict[str, Any]) -> None:
-        self._key = key
-        self._texts: list[str] = []
-        texts[key] = self._texts
+    def __init__(self, texts: dict[str, Any]) -> None:
+        self._all_texts = texts
+        self._key = ""
+        self._level = 1
         self._parse = mistune.create_markdown(renderer="ast")
 
-    def render(self, markdown: str) -> str:
+    def render(self, markdown: str, key: str) -> str:
+        """Source of one block of Markdown; its texts are put under `key`."""
+        self._key = key
+        self._all_texts[key] = []
         tokens: Any = self._parse(markdown)
         return "\n".join(self._block(token) for token in tokens) + "\n"
 
     def _block(self, token: dict[str, Any]) -> str:
         kind = token["type"]
         if kind == "heading":
-            level = min(max(token["attrs"]["level"], 2), 4)
-            return f"#heading(level: {level})[{self._inline(token)}]\n"
+            # An accessible PDF skips no level of headings.
+            self._level = min(max(token["attrs"]["level"], 2), self._level + 1)
+            return f"#heading(level: {self._level})[{self._inline(token)}]\n"
         if kind in ("paragraph", "block_text"):
             return f"{self._inline(token)}\n"
         if kind == "list":
@@ -168,12 +196,13 @@ class _Markdown:
             return f"#emph[{self._inline(token)}]"
         if kind == "codespan":
             return f"#raw({self._text(token['raw'])})"
-        if kind == "link":
+        if kind == "link" and token["attrs"]["url"].strip() and token.get("children"):
             return f"#link({self._text(token['attrs']['url'])})[{self._inline(token)}]"
         if kind in ("softbreak", "linebreak"):
             return " " if kind == "softbreak" else "#linebreak()"
         return f"#{self._text(token.get('raw', ''))}"
 
     def _text(self, text: str) -> str:
-        self._texts.append(text)
-        return f"doc.blocks.{self._key}.at({len(self._texts) - 1})"
+        texts = self._all_texts[self._key]
+        texts.append(text)
+        return f"doc.blocks.{self._key}.at({len(texts) - 1})"

@@ -43,7 +43,10 @@ def locked(place: Path) -> Iterator[None]:
                 f"Another run is publishing to {place}. Try again when it has finished."
             ) from None
         for leftover in place.glob(".tmp-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
         yield
 
 
@@ -72,13 +75,15 @@ def publish(place: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any]
     folder = _write_folder(place, run, {**files, MANIFEST: _json(complete)})
     _replace_file(place / "latest.json", _json({"run": run, "key": manifest["key"]}))
     _replace_link(place / "latest", run)
-    _forget_old_runs(place, keep=folder)
+    _keep_newest(place / "runs", except_for=folder)
     return folder
 
 
 def keep_failure(place: Path, files: Mapping[str, bytes]) -> Path:
     """Write what a failed run got to beside the published runs."""
-    return _write_folder(place, f"failed/{_now()}", files)
+    folder = _write_folder(place, f"failed/{_now()}", files)
+    _keep_newest(place / "failed", except_for=folder)
+    return folder
 
 
 def _write_folder(place: Path, name: str, files: Mapping[str, bytes]) -> Path:
@@ -116,10 +121,9 @@ def _replace_link(link: Path, target: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _forget_old_runs(place: Path, *, keep: Path) -> None:
-    runs = sorted((place / "runs").iterdir(), reverse=True)
-    for old in runs[KEPT_RUNS:]:
-        if old != keep:
+def _keep_newest(folder: Path, *, except_for: Path) -> None:
+    for old in sorted(folder.iterdir(), reverse=True)[KEPT_RUNS:]:
+        if old != except_for:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import nbformat
 
 import ketastats
-from ketastats.cohort.cohort import Cohort
-from ketastats.errors import PrivacyError, UsageError, unknown_name
+from ketastats.cohort.cohort import PRIVATE_REFUSED, Cohort
+from ketastats.errors import NotebookError, PrivacyError, UsageError, unknown_name
 from ketastats.loaders.cohort_files import load_cohort
 from ketastats.reporting.document import Document, read_document
 from ketastats.reporting.execution import CellError, Progress, execute_notebook
@@ -103,53 +103,71 @@ def build_report(
     """
     path = _find_notebook(notebook)
     source = _read_notebook(path)
+    declared = read_parameters(source)
     given = dict(parameters or {})
-    banner = ""
     if data is not None:
-        cohort = load_cohort(data)
+        given[COHORT_PARAMETER] = str(data)
+    values = check_values(declared, given)
+    place_of_data = Path(str(values[COHORT_PARAMETER])) if values.get(COHORT_PARAMETER) else None
+    shown, banner = dict(values), ""
+    if place_of_data is not None:
+        cohort = load_cohort(place_of_data)
         banner = _allowed(cohort)
-        given[COHORT_PARAMETER] = str(Path(data).resolve())
-    values = check_values(read_parameters(source), given)
+        values[COHORT_PARAMETER] = str(place_of_data.resolve())
+        shown[COHORT_PARAMETER] = cohort.name
     place = Path(out) / path.stem
-    key = _key(path, values, data)
+    key = _key(path, shown, place_of_data)
     with locked(place):
         latest = latest_manifest(place)
-        if latest is not None and latest["key"] == key and not force:
+        # What a notebook of one's own reads by itself is not known beforehand: it always runs.
+        known = place_of_data is not None or path.parent == shipped("notebooks")
+        if latest is not None and latest["key"] == key and known and not force:
             return PublishedReport(latest_folder(place), latest, changed=False)
-        inject(source, values)
-        return _run_and_publish(source, place, key, values, banner, progress)
+        files, about = _make(source, place, values, shown, banner, progress)
+        manifest = {"key": key, **about}
+        return PublishedReport(publish(place, files, manifest), manifest, changed=True)
 
 
-def _run_and_publish(
+def _make(
     notebook: nbformat.NotebookNode,
     place: Path,
-    key: str,
     values: Mapping[str, Value],
+    shown: Mapping[str, Value],
     banner: str,
     progress: Progress | None,
-) -> PublishedReport:
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Run the notebook and render its files; what a failure got to is kept beside the reports.
+
+    `values` go to the kernel, `shown` into what is published: a cohort's name, not its path.
+    """
     with tempfile.TemporaryDirectory(prefix="ketastats-") as folder:
         workspace = Path(folder)
+        inject(notebook, values)
         try:
             execute_notebook(notebook, workspace=workspace, progress=progress)
-        except CellError as error:
-            kept = keep_failure(place, _failure_files(error))
+            inject(notebook, shown)
+            document = read_document(notebook)
+            about = {
+                "title": document.title,
+                "answer": document.answer,
+                **_about(document, shown),
+            }
+            typesetting = workspace / "typesetting"
+            typesetting.mkdir()
+            pdf = render_pdf(document, about=about, workspace=typesetting, banner=banner)
+        except NotebookError as error:
+            inject(notebook, shown)
+            kept = keep_failure(place, _failure_files(notebook, error))
             error.add_note(f"The last good report is untouched; the run so far is in {kept}")
             raise
-        document = read_document(notebook)
-        about = _about(document, values)
-        typesetting = workspace / "typesetting"
-        typesetting.mkdir()
-        files = {
-            "report.html": render_page(document, about=about, banner=banner).encode(),
-            "report.pdf": render_pdf(document, about=about, workspace=typesetting, banner=banner),
-            "results.csv": numbers_csv(document).encode(),
-            "results.json": results_json(document, about).encode(),
-            "notebook.ipynb": _notebook_bytes(notebook),
-        }
-    manifest = {"key": key, "title": document.title, "answer": document.answer, **about}
-    published = publish(place, files, manifest)
-    return PublishedReport(published, manifest, changed=True)
+    files = {
+        "report.html": render_page(document, about=about, banner=banner).encode(),
+        "report.pdf": pdf,
+        "results.csv": numbers_csv(document).encode(),
+        "results.json": results_json(document, about).encode(),
+        "notebook.ipynb": _notebook_bytes(notebook),
+    }
+    return files, about
 
 
 def _find_notebook(notebook: str | Path) -> Path:
@@ -167,20 +185,17 @@ def _find_notebook(notebook: str | Path) -> Path:
 def _allowed(cohort: Cohort) -> str:
     """The banner a cohort's report must carry; private cohorts have no report yet."""
     if cohort.provenance == "private":
-        raise PrivacyError(
-            "Reports on private cohorts must hide cells of 1 to 10 people, which this version cannot do. "
-            "Use the library on it (ketastats.judge), or a public or synthetic cohort."
-        )
+        raise PrivacyError(PRIVATE_REFUSED)
     return SYNTHETIC if cohort.provenance == "synthetic" else ""
 
 
-def _key(notebook: Path, values: Mapping[str, Value], data: str | Path | None) -> str:
+def _key(notebook: Path, values: Mapping[str, Value], data: Path | None) -> str:
     """Everything that can change a report: notebook, values, data, shipped data, code and versions."""
     digest = hashlib.sha256()
     package = Path(ketastats.__file__).parent
     inputs = [notebook, *_files(shipped("data")), *sorted(package.rglob("*.py"))]
     if data is not None:
-        inputs += _files(Path(data))
+        inputs += _files(data)
     for path in inputs:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
@@ -213,10 +228,12 @@ def _about(document: Document, values: Mapping[str, Value]) -> dict[str, Any]:
     }
 
 
-def _failure_files(error: CellError) -> dict[str, bytes]:
-    about = {"cell": error.cell, "error": error.error_name, "message": str(error)}
+def _failure_files(notebook: nbformat.NotebookNode, error: NotebookError) -> dict[str, bytes]:
+    about: dict[str, Any] = {"message": str(error)}
+    if isinstance(error, CellError):
+        about |= {"cell": error.cell, "error": error.error_name}
     return {
-        "notebook.ipynb": _notebook_bytes(error.notebook),
+        "notebook.ipynb": _notebook_bytes(notebook),
         "error.json": (json.dumps(about, indent=1) + "\n").encode(),
     }
 
@@ -225,7 +242,7 @@ def _read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
         text = path.read_text(encoding="utf-8")
         notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
         raise UsageError(f"{path} is not a Jupyter notebook") from error
     return notebook
 

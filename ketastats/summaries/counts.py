@@ -32,7 +32,7 @@ def count_endpoint(table: Any, endpoint: str, *, by: Sequence[str] = ()) -> pd.D
     marked = frame.with_columns(
         n=nw.lit(1),
         n_missing=met.is_null().cast(nw.Int64),
-        successes=nw.when(~met.is_null()).then(met.cast(nw.Int64)).otherwise(0),
+        successes=nw.when(~met.is_null() & (met == nw.lit(True))).then(1).otherwise(0),
     )
     tallies = [nw.col(name).sum() for name in COUNTS]
     if by:

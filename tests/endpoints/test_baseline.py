@@ -1,6 +1,7 @@
 """The baseline: the last score that is not missing at or before the first dose."""
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,11 +60,10 @@ def test_an_empty_column_of_periods_is_the_same_as_none():
     assert ks.derive_baseline(table)["base"].tolist() == [30, 30]
 
 
-def test_of_two_scores_at_one_time_the_same_one_is_flagged_in_any_row_order():
+def test_two_scores_at_the_baseline_time_are_refused():
     table = scores(("1", 0.0, 30), ("1", 0.0, 26), ("1", 24.0, 12))
-    one, other = ks.derive_baseline(table), ks.derive_baseline(table[::-1])
-    assert one["ablfl"].sum() == 1
-    assert one["base"].iloc[0] == other["base"].iloc[0]
+    with pytest.raises(ks.DataError, match="two scores at their baseline time"):
+        ks.derive_baseline(table)
 
 
 def test_rows_index_and_sources_stay_as_they_were_and_so_does_the_input():

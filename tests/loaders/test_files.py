@@ -31,7 +31,7 @@ def refusal(path, **options):
         ("a.csv", "", "the file is empty. Check that the export finished"),
         ("a.csv", "a,b\n1,2\n3,4,5\n", "line 3, saw 3"),
         ("a.csv", 'a,b\n1,"x\n2,y\n', "Quote cells"),
-        ("a.csv", "a;b\n1,5;2\n", "semicolons. Save the file with commas"),
+        ("a.csv", "a;b\n1,5;2\n", "Save the file with commas"),
         ("a.xlsx", "a,b\n1,2\n", "'.xlsx' is not read. Save the table as CSV"),
         ("a", "a,b\n1,2\n", "Save the table as CSV"),
         ("a.parquet", "a,b\n1,2\n", "not a readable Parquet file"),
