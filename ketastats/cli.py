@@ -122,6 +122,7 @@ def report(
 @click.option("--arm", help="The arm of the cohort to judge; everybody if not given.")
 @click.option("--visit", help="The visit; the last if not given.")
 @click.option("--instrument", help="The instrument, if several have a baseline.")
+@click.option("--treatment", help="What these patients received, in the claim's words.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
     claim: str | None,
@@ -129,6 +130,7 @@ def judge(
     arm: str | None,
     visit: str | None,
     instrument: str | None,
+    treatment: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Judge CLAIM, given by its id; without one, list all claims.
@@ -138,13 +140,17 @@ def judge(
       ketastats judge conventional-relief-30-40
     """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
+    from ketastats.claims.judge import JUDGED_KINDS
 
     if claim is None:
         for one in ks.load_claims().values():
-            click.echo(f"{one.id}: {one.sentence}")
+            judged = " [judged]" if one.kind in JUDGED_KINDS else ""
+            click.echo(f"{one.id}{judged}: {one.sentence}")
         return
     cohort = None if data is None else ks.load_cohort(data)
-    verdict = ks.judge(claim, cohort, arm=arm, visit=visit, instrument=instrument)
+    verdict = ks.judge(
+        claim, cohort, arm=arm, visit=visit, instrument=instrument, treatment=treatment
+    )
     if as_json:
         _print_json(verdict.to_json())
         return
@@ -174,7 +180,13 @@ def validate(path: Path, mapping: Path | None) -> None:
     import ketastats as ks
 
     cohort = ks.load_cohort(path, mapping=mapping)
-    click.echo(f"{cohort}. No problems found.")
+    click.echo(f"{cohort}. No problems found.\n")
+    flow = ks.participant_flow(cohort)
+    click.echo(flow.display().to_string(index=False))
+    base = ks.derive_baseline(cohort.scores)
+    for name in cohort.instruments:
+        known = base.loc[(base["paramcd"] == name) & base["base"].notna(), "usubjid"].nunique()
+        click.echo(f"{name}: {known} of {len(cohort.subjects)} subjects have a baseline")
 
 
 def main() -> None:

@@ -47,6 +47,28 @@ def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[
     ]
 
 
+def look_alike_codes(frame: pd.DataFrame, name: str, *, table: str) -> list[Problem]:
+    """Rows whose code differs from a more frequent one only in capitals or spaces."""
+    if name not in frame.columns:
+        return []
+    plain = frame[name].str.casefold().str.replace(r"\s+", "", regex=True)
+    counts = frame[name].groupby([plain, frame[name]]).size()
+    commonest = counts.groupby(level=0).idxmax().map(lambda pair: pair[1])
+    bad = np.flatnonzero((frame[name].notna() & (frame[name] != plain.map(commonest))).to_numpy())
+    if bad.size == 0:
+        return []
+    return [
+        problem(
+            "look_alike",
+            table,
+            name,
+            bad,
+            "differs from another code only in capitals or spaces",
+            "Write the code one way, or recode it in the mapping file",
+        )
+    ]
+
+
 def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
     """Columns whose name says that they identify a person."""
     bad = []

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import exp, inf, log, nan
+from math import log, nan
 
 import numpy as np
 import pandas as pd
 
+from ketastats.checks.columns import refuse
 from ketastats.claims.registry import Reading
 from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.errors import UsageError, unknown_name
-from ketastats.models.pooled_rate import pool_counts
+from ketastats.models.pooled_rate import logit_of, logits, overlapping, pool_counts, rate_of
 from ketastats.stats.intervals import Interval
 from ketastats.stats.proportions import wilson_interval
-from ketastats.stats.random_effects import PooledMean, pool_unweighted
+from ketastats.stats.random_effects import PooledMean, pool_unweighted, pool_wald
+
+_PRINTED = 0.005  # a share printed as a whole percentage is known to half of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,13 @@ def from_pooled(mean: PooledMean, claimed: tuple[float, float], **known: object)
     """Back-transform a pooled logit."""
     low, high = mean.interval(conf_level=DECISION_LEVEL)
     new_low, new_high = mean.prediction_interval(conf_level=DECISION_LEVEL)
-    chance = mean.probability_new_between(*(_logit(edge) for edge in claimed))
+    chance = mean.probability_new_between(*(logit_of(edge) for edge in claimed))
     base = ReadingEstimate(
-        _rate(mean.mu),
-        _rate(low),
-        _rate(high),
-        new_low=_rate(new_low),
-        new_high=_rate(new_high),
+        rate_of(mean.mu),
+        rate_of(low),
+        rate_of(high),
+        new_low=rate_of(new_low),
+        new_high=rate_of(new_high),
         probability_new=chance,
     )
     return replace(base, **known)  # type: ignore[arg-type]
@@ -129,7 +132,9 @@ def _pooled_by_arm(
 def _pooled_by_trial(
     rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
 ) -> ReadingEstimate:
-    counted, notes = _counted(_one_row_per_arm(rows))
+    chosen, notes = _one_row_per_arm(rows)
+    counted, more = _counted(chosen)
+    refuse(overlapping(counted.reset_index(drop=True)), source=f"The reading {reading.id!r}")
     trials = counted.groupby("study_id", sort=True)[["events", "n"]].sum().reset_index()
     if len(trials) < 2:
         raise UsageError(f"The reading {reading.id!r} needs at least two trials with arm sizes")
@@ -138,7 +143,7 @@ def _pooled_by_trial(
     )
     note = f"{len(counted)} arms of {len(trials)} trials, arms of one trial added up."
     return from_pooled(
-        mean,
+        _not_narrower_than_wald(mean, trials),
         claimed,
         k=len(trials),
         unit="trials",
@@ -146,18 +151,32 @@ def _pooled_by_trial(
         events=int(trials["events"].sum()),
         grade=_weakest(counted),
         rows=_ids(counted),
-        notes=(note, *notes),
+        notes=(note, *notes, *more),
     )
+
+
+def _not_narrower_than_wald(mean: PooledMean, trials: pd.DataFrame) -> PooledMean:
+    """Hartung and Knapp's interval shrinks to nothing for like rates; REML's own error is the floor."""
+    logit, variance = logits(trials["events"].to_numpy(float), trials["n"].to_numpy(float))
+    wald = pool_wald(logit, variance, mean.tau2)
+    return replace(mean, std_error=max(mean.std_error, wald.std_error))
 
 
 def _unweighted(
     rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
 ) -> ReadingEstimate:
-    arms = _one_row_per_arm(rows)
-    arms = arms.assign(proportion=arms["proportion"].fillna(arms["events"] / arms["n"]))
-    arms = arms[arms["proportion"].between(0, 1, inclusive="neither")]
-    odds = arms["proportion"] / (1 - arms["proportion"])
-    by_trial = odds.map(log).groupby(arms["study_id"]).mean()
+    arms, notes = _one_row_per_arm(rows)
+    refuse(overlapping(arms.reset_index(drop=True)), source=f"The reading {reading.id!r}")
+    share = arms["proportion"].fillna(arms["events"] / arms["n"])
+    # Without a size, an arm in which nobody or everybody responded has no logit.
+    known = arms["n"].notna()
+    inner = ((share * arms["n"] + 0.5) / (arms["n"] + 1)).where(known)
+    share = share.where(share.between(0, 1, inclusive="neither"), inner)
+    left_out = int(share.isna().sum())
+    if left_out:
+        notes = (*notes, f"{_arms(left_out)} at 0 or 100% without a size left out.")
+    arms, share = arms[share.notna()], share[share.notna()]
+    by_trial = (share / (1 - share)).map(log).groupby(arms["study_id"]).mean()
     if len(by_trial) < 2:
         raise UsageError(f"The reading {reading.id!r} needs at least two trials")
     note = f"{len(arms)} arms of {len(by_trial)} trials, each trial counted once whatever its size."
@@ -168,7 +187,7 @@ def _unweighted(
         unit="trials",
         grade=_weakest(arms),
         rows=_ids(arms),
-        notes=(note,),
+        notes=(note, *notes),
     )
 
 
@@ -197,7 +216,7 @@ def _service(
     rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]
 ) -> ReadingEstimate:
     """The latest year with its interval; the verdict has to hold for every year."""
-    years = rows.sort_values("reporting_period")
+    years = _by_year(rows, reading)
     rates = years[reading.events] / years[reading.out_of]
     events, n = int(years[reading.events].iloc[-1]), int(years[reading.out_of].iloc[-1])
     low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
@@ -218,7 +237,7 @@ def _service(
 
 
 def _ratio(rows: pd.DataFrame, reading: Reading, _claimed: tuple[float, float]) -> ReadingEstimate:
-    ordered = rows.sort_values("reporting_period")
+    ordered = _by_year(rows, reading)
     ratios = ordered[reading.events] / ordered[reading.out_of]
     note = (
         f"{ordered['reporting_period'].iloc[-1]}; over {len(ordered)} years {100 * ratios.min():.1f} "
@@ -244,29 +263,50 @@ _METHODS: dict[str, Callable[[pd.DataFrame, Reading, tuple[float, float]], Readi
 }
 
 
-def _one_row_per_arm(rows: pd.DataFrame) -> pd.DataFrame:
-    """Where a trial prints one arm under several definitions, that of the lowest row id counts."""
+def _by_year(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The problems of a reading added up, one row per year, in order."""
+    columns = list(dict.fromkeys([reading.events, reading.out_of]))
+    summed = rows.groupby("reporting_period", sort=True)[columns].sum(min_count=1)
+    return summed.dropna().reset_index()
+
+
+def _one_row_per_arm(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One definition and one time per arm of a trial: the definition listed first, at its last time.
+
+    Arms of one trial under one name (two doses, say) that share definition and time all stay.
+    """
     rows = rows.sort_values("row_id", kind="stable")
-    definitions = rows.groupby("study_id")["outcome_definition"].transform("first")
-    return rows[(rows["outcome_definition"] == definitions) | definitions.isna()]
+    arm = [rows["study_id"], rows["arm"]]
+    definition = rows["outcome_definition"].fillna("")
+    kept = rows[definition == definition.groupby(arm).transform("first")]
+    time = kept["timepoint_weeks"].fillna(-1)
+    kept = kept[time == time.groupby([kept["study_id"], kept["arm"]]).transform("max")]
+    left_out = len(rows) - len(kept)
+    if not left_out:
+        return kept, ()
+    return kept, (f"{left_out} further results of the same arms left out.",)
 
 
 def _counted(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Rows with people and events, events from the printed share where no count is printed."""
+    """Rows with people and events.
+
+    Where no count is printed, events are the whole number that gives the printed share; if none
+    comes within half a per cent of it, the share has another denominator and the arm is left out.
+    """
     if "proportion" not in rows.columns:
         return rows, ()
-    known = rows[rows["n"].notna() & (rows["events"].notna() | rows["proportion"].notna())]
-    derived = known["events"].isna()
-    events = known["events"].fillna((known["n"] * known["proportion"]).round())
+    derived = (rows["n"] * rows["proportion"]).round()
+    fits = (derived / rows["n"] - rows["proportion"]).abs() <= _PRINTED
+    events = rows["events"].fillna(derived.where(fits))
+    known = rows["n"].notna() & events.notna()
+    counted = rows.assign(events=events)[known]
     notes = []
-    if derived.any():
-        notes.append(
-            f"Events of {_arms(int(derived.sum()))} come from the printed share and arm size."
-        )
-    left_out = len(rows) - len(known)
-    if left_out:
-        notes.append(f"{_arms(left_out)} without a printed size left out.")
-    return known.assign(events=events), tuple(notes)
+    n_derived = int((counted["events"].notna() & rows.loc[known, "events"].isna()).sum())
+    if n_derived:
+        notes.append(f"Events of {_arms(n_derived)} come from the printed share and arm size.")
+    if (~known).any():
+        notes.append(f"{_arms(int((~known).sum()))} without usable counts left out.")
+    return counted, tuple(notes)
 
 
 def _arms(count: int) -> str:
@@ -280,11 +320,3 @@ def _ids(rows: pd.DataFrame) -> tuple[str, ...]:
 def _weakest(rows: pd.DataFrame) -> str:
     grades = rows["grade"].dropna() if "grade" in rows.columns else rows.iloc[:0, 0]
     return str(grades.max()) if len(grades) else ""
-
-
-def _logit(share: float) -> float:
-    return -inf if share <= 0 else inf if share >= 1 else log(share / (1 - share))
-
-
-def _rate(logit: float) -> float:
-    return 1 / (1 + exp(-logit)) if logit > -700 else 0.0

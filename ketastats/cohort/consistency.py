@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from ketastats.checks.identity import duplicated_rows, orphans
+from ketastats.checks.identity import duplicated_rows, look_alike_codes, orphans
 from ketastats.checks.ranges import scores_out_of_range, unknown_instruments
 from ketastats.cohort.schema import MEDICATION_CATEGORIES, SEVERITIES
 from ketastats.errors import Problem, problem
@@ -24,6 +24,9 @@ def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
         what="a second record for one subject",
         remedy="Keep one row per subject",
     )
+    for code in ("trt01a", "trt01p", "sex", "diagnosis"):
+        found += look_alike_codes(subjects, code, table="subjects")
+    found += look_alike_codes(tables["scores"], "avisit", table="scores")
     for name in ("doses", "scores", "events", "medications"):
         found += orphans(tables[name], subjects, table=name)
     found += _score_problems(tables["scores"])

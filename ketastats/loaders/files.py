@@ -102,6 +102,8 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
             "Save the file with commas, and decimal points instead of decimal commas",
         )
     _check_shape(path, codec)
+    frame = frame.apply(lambda column: column.str.strip())  # "P01 " and "P01" are one subject
+    frame.columns = frame.columns.str.strip()
     return with_sources(frame, [source_of_file(path)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -140,13 +141,16 @@ def adjusted_rate_difference(
 
 
 def _covariate_columns(table: pd.DataFrame, covariates: str) -> np.ndarray:
+    if not isinstance(covariates, str):
+        raise UsageError(f'covariates is a formula, such as "base + C(sex)", not {covariates!r}')
     from formulaic import model_matrix
     from formulaic.errors import FormulaicError
 
     try:
         matrix = model_matrix(f"~ {covariates}", table, na_action="raise")
     except (FormulaicError, ValueError, NameError) as error:
-        raise UsageError(f"The covariates {covariates!r} do not fit the table: {error}") from error
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+        raise UsageError(f"The covariates {covariates!r} do not fit the table: {plain}") from error
     columns = [name for name in matrix.columns if name != "Intercept"]
     return np.asarray(matrix[columns], dtype=float)
 

@@ -46,7 +46,7 @@ class PooledRate(TabularResult):
 
     def probability_new_between(self, low: float, high: float) -> tuple[float, ...]:
         """Chance, per group, that the rate in a new setting of the same kind lies in [low, high]."""
-        lower, upper = _logit(low), _logit(high)
+        lower, upper = logit_of(low), logit_of(high)
         return tuple(mean.probability_new_between(lower, upper) for mean in self.means)
 
     def display(self) -> pd.DataFrame:
@@ -123,11 +123,13 @@ def pool_rates(
         source="The evidence",
     )
     arms = table.reset_index(drop=True)
+    problems = unpoolable(arms)
+    numbers = {name: pd.to_numeric(arms[name], errors="coerce") for name in ("events", "n")}
+    arms = arms.assign(**numbers)
     parts = list(arms.groupby(groups, sort=True)) if groups else [((), arms)]
-    problems = _unpoolable(arms)
     if not allow_overlap:
         for _, part in parts:
-            problems += _overlapping(part)
+            problems += overlapping(part)
     refuse(problems, source="The evidence")
     if not parts or arms.empty:
         raise UsageError("There is no study arm to pool")
@@ -149,14 +151,14 @@ def pool_rates(
                 "i2": spread.i2,
                 "q": spread.q,
                 "q_p_value": spread.p_value,
-                "new_low": _rate(new_low),
-                "new_high": _rate(new_high),
+                "new_low": rate_of(new_low),
+                "new_high": rate_of(new_high),
                 "term": ", ".join(names) or "all",
                 "n": int(part["n"].sum()),
-                "estimate": _rate(mean.mu),
+                "estimate": rate_of(mean.mu),
                 "df": None if mean.df == inf else mean.df,
-                "conf_low": _rate(low),
-                "conf_high": _rate(high),
+                "conf_low": rate_of(low),
+                "conf_high": rate_of(high),
                 "conf_level": conf_level,
                 "method": method,
             }
@@ -179,7 +181,7 @@ def pool_counts(
     x, size = events.to_numpy(dtype=float), n.to_numpy(dtype=float)
     try:
         return _pooled(x, size, method, cluster.to_numpy())
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise UsageError(f"These arms cannot be pooled by {METHODS[method]}: {error}") from error
 
 
@@ -206,7 +208,8 @@ def logits(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.log(hit / miss), 1 / hit + 1 / miss
 
 
-def _unpoolable(arms: pd.DataFrame) -> list[Problem]:
+def unpoolable(arms: pd.DataFrame) -> list[Problem]:
+    """Rows that are no study arm with counts."""
     found = []
     for flag, what in (
         ("is_contrast", "a contrast between arms"),
@@ -269,7 +272,8 @@ def _unpoolable(arms: pd.DataFrame) -> list[Problem]:
     return found
 
 
-def _overlapping(part: pd.DataFrame) -> list[Problem]:
+def overlapping(part: pd.DataFrame) -> list[Problem]:
+    """Rows of different studies that describe some of the same people."""
     if "overlap" not in part.columns:
         return []
     shared = part["overlap"].fillna("").astype(str)
@@ -290,11 +294,13 @@ def _overlapping(part: pd.DataFrame) -> list[Problem]:
     ]
 
 
-def _logit(share: float) -> float:
+def logit_of(share: float) -> float:
+    """Logit of a share, infinite at 0 and 1."""
     if share <= 0:
         return -inf
     return inf if share >= 1 else log(share / (1 - share))
 
 
-def _rate(logit: float) -> float:
+def rate_of(logit: float) -> float:
+    """Share of a logit."""
     return 1 / (1 + exp(-logit)) if logit > -700 else 0.0

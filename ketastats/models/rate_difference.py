@@ -70,6 +70,7 @@ METHODS: dict[str, dict[str, Callable[..., Any]]] = {
 """Interval methods of `rate_difference` by name, with the measures each of them gives."""
 
 _NNT = "number needed to treat"
+_NNT_LIMITS = ("benefit_from", "benefit_to", "harm_from", "harm_to")
 
 
 class _Estimate(NamedTuple):
@@ -112,7 +113,8 @@ class RateDifference(TabularResult):
                     "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.3f}",
                 }
             )
-        return pd.DataFrame(rows)
+        shown = pd.DataFrame(rows)
+        return shown if self.frame["p_value"].notna().any() else shown.drop(columns="p")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the risk difference with its interval and the line of no difference."""
@@ -208,10 +210,12 @@ def rate_difference(
             "conf_high": one.high,
             "conf_level": conf_level,
             "method": one.method,
+            **_needed_limits(one, estimates),
         }
         for one in estimates
     ]
-    frame = in_shared_words(rows, own=("endpoint", "rule", "missing", "arm", "reference"))
+    own = ("endpoint", "rule", "missing", "arm", "reference", *_NNT_LIMITS)
+    frame = in_shared_words(rows, own=own)
     n_missing = int(both["n_missing"].sum())
     notes = (
         (
@@ -275,6 +279,16 @@ def _as_number_needed(estimates: list[_Estimate]) -> list[_Estimate]:
             low, high = (nan, nan) if one.low <= 0 <= one.high else (1 / one.high, 1 / one.low)
             return [_Estimate(_NNT, estimate, low, high, nan, one.method)]
     return []
+
+
+def _needed_limits(one: _Estimate, estimates: list[_Estimate]) -> dict[str, float]:
+    """Both sides of the interval of the number needed to treat, each possibly up to infinity."""
+    if one.term != _NNT:
+        return dict.fromkeys(_NNT_LIMITS, nan)
+    difference = next(e for e in estimates if e.term == "risk difference")
+    needed = number_needed_to_treat(difference.estimate, difference.low, difference.high)
+    limits = [*(needed.benefit or (nan, nan)), *(needed.harm or (nan, nan))]
+    return dict(zip(_NNT_LIMITS, limits, strict=True))
 
 
 def _require_arms(column: pd.Series, arm: str, reference: str) -> None:

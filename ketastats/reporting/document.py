@@ -30,10 +30,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """A result of this package: `data` as `TabularResult.to_json` gives it, `html` as a notebook shows it."""
+    """A result of this package, as `TabularResult.to_json` gives it, and the heading above it."""
 
     data: dict[str, Any]
-    html: str
+    heading: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +75,27 @@ class Document:
 
 def read_document(notebook: nbformat.NotebookNode) -> Document:
     """Take prose and outputs out of an executed notebook; the first level-one heading is the title."""
-    title, blocks = "", list[Block]()
+    title, heading, blocks = "", "", list[Block]()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             text = cell.source.strip()
             if not title and text.startswith("# "):
                 heading, _, text = text.partition("\n")
                 title = heading[2:].strip()
+            headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+            heading = headings[-1].strip() if headings else heading
             if text.strip():
                 blocks.append(Prose(text.strip()))
         elif cell.cell_type == "code":
             blocks += [
-                block for output in cell.outputs if (block := _read_output(output)) is not None
+                block
+                for output in cell.outputs
+                if (block := _read_output(output, heading)) is not None
             ]
     return Document(title or TITLE_WHEN_NONE, tuple(blocks))
 
 
-def _read_output(output: nbformat.NotebookNode) -> Block | None:
+def _read_output(output: nbformat.NotebookNode, heading: str) -> Block | None:
     if output.output_type == "stream":
         return (
             PlainOutput(output.text.rstrip())
@@ -104,7 +108,7 @@ def _read_output(output: nbformat.NotebookNode) -> Block | None:
     if STATEMENT_MIME in data:
         return Answer(data[STATEMENT_MIME]["text"], data[STATEMENT_MIME]["word"])
     if RESULT_MIME in data:
-        return ResultTable(dict(data[RESULT_MIME]), data["text/html"])
+        return ResultTable(dict(data[RESULT_MIME]), heading)
     if FIGURE_MIME in data:
         found = data[FIGURE_MIME]
         return Drawing(found["svg"], found["alt"], found["caption"])

@@ -10,10 +10,21 @@ from typing import Any
 
 from ketastats.reporting.document import Document
 
-LABELS = ("kind", "claim", "reading", "term", "rule", "missing", "verdict", "grade", "method")
+LABELS = (
+    "kind",
+    "claim",
+    "reading",
+    "term",
+    "rule",
+    "missing",
+    "verdict",
+    "grade",
+    "method",
+    "rows",
+)
 """Columns that say what a number is; all other columns of a result are numbers of their own."""
 
-COLUMNS = ("table", *LABELS, "quantity", "value", "unit", "source", "sha256")
+COLUMNS = ("table", "heading", *LABELS, "quantity", "value", "unit", "source", "sha256")
 _SHARES = {
     "estimate",
     "conf_low",
@@ -27,37 +38,44 @@ _SHARES = {
     "range_low",
     "range_high",
     "i2",
+    "conf_level",
 }
+_COUNTS = {"n", "k", "events", "successes", "count", "gained", "lost"}
 
 
 def long_rows(document: Document) -> Iterator[dict[str, Any]]:
     """Yield one row per number of every result, in the order of the report."""
     for index, result in enumerate(document.results, start=1):
-        sources = result.data["sources"]
-        behind = {
-            "source": "; ".join(source["name"] for source in sources),
-            "sha256": "; ".join(source["sha256"] for source in sources),
-        }
+        known = {source["name"]: source["sha256"] for source in result.data["sources"]}
         for row in result.data["rows"]:
+            names = str(row.get("source") or "; ".join(known)).split("; ")
             labels = {name: row.get(name) or "" for name in LABELS}
             labels["kind"] = result.data["kind"]
+            behind = {
+                "source": "; ".join(names),
+                "sha256": "; ".join(known.get(name, "") for name in names),
+            }
             for quantity, value in row.items():
-                if isinstance(value, bool) or value is None:
-                    continue
                 if isinstance(value, (int, float)) or value in ("inf", "-inf"):
-                    unit = (
-                        "share"
-                        if quantity in _SHARES and result.data["kind"] != "RateDifference"
-                        else ""
-                    )
                     yield {
                         "table": index,
+                        "heading": result.heading,
                         **labels,
                         "quantity": quantity,
                         "value": value,
-                        "unit": unit,
+                        "unit": _unit(quantity, str(row.get("term", ""))),
                         **behind,
                     }
+
+
+def _unit(quantity: str, term: str) -> str:
+    if quantity in _COUNTS:
+        return "count"
+    if quantity not in _SHARES or quantity == "conf_level":
+        return "share" if quantity == "conf_level" else ""
+    if "ratio" in term:
+        return "ratio"
+    return "people" if term == "number needed to treat" else "share"
 
 
 def numbers_csv(document: Document) -> str:

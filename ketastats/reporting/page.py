@@ -105,9 +105,10 @@ def _footer(about: dict[str, Any]) -> str:
         f"SHA-256 <code>{escape(source['sha256'][:16])}…</code></li>"
         for source in about["sources"]
     )
-    made = f"Made on {escape(about['date'])} by ketastats {escape(about['version'])} from:"
+    made = f"Made on {escape(about['date'])} by ketastats {escape(about['version'])}"
+    made += f" from:</p><ul>{files}</ul>" if files else ".</p>"
     return (
-        f"<footer><p>{escape(about['disclaimer'])}</p><p>{made}</p><ul>{files}</ul>"
+        f"<footer><p>{escape(about['disclaimer'])}</p><p>{made}"
         "<p>Every number, unrounded, with its method and the file behind it, is in results.csv "
         "beside this page.</p></footer>"
     )

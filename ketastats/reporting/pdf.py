@@ -61,7 +61,8 @@ def render_pdf(
         source.append(_render(block, index, data, workspace, markdown))
     source.append(
         "#v(1.2em)\n#line(length: 100%, stroke: 0.4pt)\n#text(size: 8.5pt, fill: luma(70))[#doc.disclaimer "
-        'Made on #doc.date by ketastats #doc.version from: #doc.sources.join("; ").]\n'
+        "Made on #doc.date by ketastats #doc.version#doc.from. Every number, unrounded, with its "
+        "method and the file behind it, is in results.csv.]\n"
     )
     content = _CONTROL.sub("", json.dumps(data))
     (workspace / "document.json").write_text(content, encoding="utf-8")
@@ -92,6 +93,7 @@ def _compile(workspace: Path, *, accessible: bool) -> bytes:
 
 
 def _front_matter(document: Document, about: dict[str, Any], banner: str) -> dict[str, Any]:
+    named = [f"{s['name']} (SHA-256 {s['sha256'][:16]}…)" for s in about["sources"]]
     return {
         "title": document.title,
         "short": document.title[:80],
@@ -99,7 +101,7 @@ def _front_matter(document: Document, about: dict[str, Any], banner: str) -> dic
         "disclaimer": about["disclaimer"],
         "date": about["date"],
         "version": about["version"],
-        "sources": [f"{s['name']} ({s['sha256'][:12]}…)" for s in about["sources"]],
+        "from": f" from {'; '.join(named)}" if named else "",
         "blocks": {},
     }
 

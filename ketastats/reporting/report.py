@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import nbformat.validator
 
 import ketastats
 from ketastats.cohort.cohort import PRIVATE_REFUSED, Cohort
@@ -241,7 +243,10 @@ def _failure_files(notebook: nbformat.NotebookNode, error: NotebookError) -> dic
 def _read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
         text = path.read_text(encoding="utf-8")
-        notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", nbformat.validator.MissingIDFieldWarning)
+            notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+            _, notebook = nbformat.validator.normalize(notebook)
     except (ValueError, AttributeError, nbformat.ValidationError) as error:
         raise UsageError(f"{path} is not a Jupyter notebook") from error
     return notebook
