@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,7 @@ def validate(path: Path, mapping: Path | None) -> None:
 
 def main() -> None:
     """Run the command line and turn errors into sentences and exit codes."""
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -204,6 +206,11 @@ def main() -> None:
         _stop(*_explain(error))
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _interrupted(*_: object) -> None:
+    """Treat a termination like Ctrl-C, so that a scheduler's stop leaves nothing behind."""
+    raise KeyboardInterrupt
 
 
 def _explain(error: Exception) -> tuple[str, int]:

@@ -70,7 +70,12 @@ class Verdict(TabularResult):
     def only(self, *roles: str) -> Verdict:
         """The same verdict with only the readings of some roles in its table: reading, group, yardstick."""
         kept = self.frame[self.frame["role"].isin(roles)].reset_index(drop=True)
-        limits = self.limits if "reading" in roles else ()
+        limits: tuple[str, ...] = ()
+        notes = self.notes
+        if "reading" in roles:
+            limits = self.limits
+            told = kept[kept["note"] != ""].to_dict("records")
+            notes = (*notes, *(f"{row['term']}: {row['note']}" for row in told))
         return Verdict(
             kept,
             self.claim,
@@ -79,7 +84,7 @@ class Verdict(TabularResult):
             limits,
             self.needed,
             sources=self.sources,
-            notes=self.notes,
+            notes=notes,
         )
 
     def display(self) -> pd.DataFrame:
@@ -98,7 +103,7 @@ class Verdict(TabularResult):
         return {
             "Reading": f"{row['term']}{' [rests on grade C]' if row['grade'] == 'C' else ''}",
             "From": f"{int(row['k'])} {row['unit']}" if row["unit"] else "–",
-            _SHARE: estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent),
+            _SHARE: _share_text(row),
             "Verdict": ": ".join(
                 part for part in (word_of_reading, place) if part and part != "undecided"
             )
@@ -124,10 +129,10 @@ class Verdict(TabularResult):
 
     def figure_text(self) -> str:
         """Return every row of the figure in words."""
-        parts = []
-        for row in self.frame.to_dict("records"):
-            share = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
-            parts.append(f"{row['term']}: {share}%, {row['standing'] or 'no interval'}")
+        parts = [
+            f"{row['term']}: {_share_text(row)}%, {row['standing'] or 'no interval'}"
+            for row in self.frame.to_dict("records")
+        ]
         return (
             f"Forest plot of {len(self.frame)} readings against the claimed range. "
             + "; ".join(parts)
@@ -154,6 +159,14 @@ class Verdict(TabularResult):
             "limits": list(self.limits),
             "needed": self.needed,
         }
+
+
+def _share_text(row: Mapping[Any, Any]) -> str:
+    """A share with its interval, or with its range over the years where it has none."""
+    text = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
+    if pd.isna(row["conf_low"]) and not pd.isna(row["low_seen"]):
+        text += f" (years {percent(row['low_seen'])} to {percent(row['high_seen'])})"
+    return text
 
 
 def range_text(claimed: tuple[float, float]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from scipy.special import ndtr
 
 from ketastats.checks.columns import missing_columns, refuse
 from ketastats.errors import UsageError, unknown_name
-from ketastats.models.denominators import MISSING, rules_behind
+from ketastats.models.denominators import MISSING, rules_behind, yes_no
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
 from ketastats.stats.intervals import two_sided_quantile
@@ -107,12 +106,13 @@ def adjusted_rate_difference(
         raise UsageError('missing must be "error", "non_response" or "observed" here')
     refuse(missing_columns(table, [endpoint, by], table="subjects"), source="The table of subjects")
     used = table[table[by].notna()].reset_index(drop=True)
-    outcome = used[endpoint].astype("boolean")
+    outcome = yes_no(used, endpoint)
     if missing == "non_response":
         outcome = outcome.fillna(False)
     elif missing == "error" and outcome.isna().any():
         raise UsageError(
-            f"{int(outcome.isna().sum())} subjects have no {endpoint}: say what missing means"
+            f"{int(outcome.isna().sum())} subjects have no {endpoint}: say what missing means "
+            '(missing="non_response" or "observed")'
         )
     used, outcome = used[outcome.notna()].reset_index(drop=True), outcome[outcome.notna()]
     arms = sorted(str(value) for value in used[by].unique())
@@ -148,9 +148,11 @@ def _covariate_columns(table: pd.DataFrame, covariates: str) -> np.ndarray:
 
     try:
         matrix = model_matrix(f"~ {covariates}", table, na_action="raise")
-    except (FormulaicError, ValueError, NameError) as error:
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-        raise UsageError(f"The covariates {covariates!r} do not fit the table: {plain}") from error
+    except (FormulaicError, ValueError, TypeError, NameError, SyntaxError) as error:
+        raise UsageError(
+            f"The covariates {covariates!r} do not fit the table ({type(error).__name__}): every name "
+            "must be a column, complete in every row, and text columns need C(name)"
+        ) from None
     columns = [name for name in matrix.columns if name != "Intercept"]
     return np.asarray(matrix[columns], dtype=float)
 

@@ -56,7 +56,7 @@ def count_by_denominator(
         missing_columns(table, [endpoint, *by], table="subjects"), source="The table of subjects"
     )
     _one_row_per_subject(table)
-    counted = table.assign(**{endpoint: _yes_no(table, endpoint)})
+    counted = table.assign(**{endpoint: yes_no(table, endpoint)})
     if missing == "completers":
         if "eosstt" not in table.columns:
             raise UsageError(
@@ -123,7 +123,8 @@ def rules_behind(table: pd.DataFrame, endpoint: str) -> str:
     return " and ".join(sorted(table[name].dropna().unique()))
 
 
-def _yes_no(table: pd.DataFrame, endpoint: str) -> pd.Series:
+def yes_no(table: pd.DataFrame, endpoint: str) -> pd.Series:
+    """The endpoint as a nullable boolean; anything but yes, no and missing is refused."""
     column = table[endpoint]
     if pd.api.types.is_bool_dtype(column):
         return column.astype("boolean")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ketastats.checks.columns import missing_columns, refuse
 from ketastats.errors import UsageError
+from ketastats.models.denominators import yes_no
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
 from ketastats.stats.paired_proportions import mcnemar_test, tango_interval
@@ -74,7 +75,7 @@ def paired_rate_difference(
     refuse(
         missing_columns(table, [first, second], table="subjects"), source="The table of subjects"
     )
-    both = table[[first, second]].astype("boolean")
+    both = pd.DataFrame({name: yes_no(table, name) for name in (first, second)})
     pairs = both.dropna()
     if pairs.empty:
         raise UsageError(f"No subject has both {first} and {second}")

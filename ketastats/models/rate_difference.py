@@ -69,6 +69,7 @@ METHODS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 """Interval methods of `rate_difference` by name, with the measures each of them gives."""
 
+_MOST_ARMS = 20
 _NNT = "number needed to treat"
 _NNT_LIMITS = ("benefit_from", "benefit_to", "harm_from", "harm_to")
 
@@ -166,7 +167,7 @@ def rate_difference(
     endpoint, missing, conf_level
         As for `response_rate`.
     method : str, default "miettinen_nurminen"
-        A key of `METHODS`; not used with `strata`.
+        A key of `METHODS`; with `strata` only the default.
     strata : str or sequence of str, optional
         Columns to stratify by: the difference is then Miettinen and Nurminen's stratified one with
         Mantel-Haenszel weights, ratios are Mantel-Haenszel's, and the p-value is
@@ -186,8 +187,12 @@ def rate_difference(
     """
     if method not in METHODS:
         raise unknown_name("comparison method", method, METHODS)
+    if strata is not None and method != "miettinen_nurminen":
+        raise UsageError(f"Over strata the method is miettinen_nurminen, not {method}")
     layers = [] if strata is None else [strata] if isinstance(strata, str) else list(strata)
     counts = count_by_denominator(table, endpoint, missing=missing, by=[by, *layers])
+    counts = counts.assign(**{by: counts[by].astype(str)})
+    arm, reference = str(arm), str(reference)
     _require_arms(counts[by], arm, reference)
     if layers:
         estimates = _stratified(counts, by, layers, arm, reference, conf_level)
@@ -292,7 +297,9 @@ def _needed_limits(one: _Estimate, estimates: list[_Estimate]) -> dict[str, floa
 
 
 def _require_arms(column: pd.Series, arm: str, reference: str) -> None:
-    present = [str(value) for value in column.unique()]
+    present = sorted(column.unique())
+    if len(present) > _MOST_ARMS:
+        raise UsageError(f"{column.name} has {len(present)} values, too many to be arms")
     for name in (arm, reference):
         if name not in present:
             raise unknown_name("arm with people to count", name, present)

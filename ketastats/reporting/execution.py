@@ -124,10 +124,7 @@ async def _execute(
             stderr=log,
         )
     except CellExecutionError as error:
-        first = (error.evalue or "").splitlines() or [""]
-        raise CellError(
-            notebook, last["cell"] + 1, error.ename, _whole_message(error, first[0])
-        ) from None
+        raise CellError(notebook, last["cell"] + 1, error.ename, _message(error)) from None
     except CellTimeoutError:
         raise CellError(
             notebook, last["cell"] + 1, "Timeout", f"it took longer than {timeout:g} s"
@@ -146,10 +143,11 @@ async def _execute(
     return notebook
 
 
-def _whole_message(error: Any, first_line: str) -> str:
-    """The whole text of this package's errors, which hold no patient values; of others one line."""
-    own = error.ename in {"DataError", "UsageError", "PrivacyError"}
-    return str(error.evalue) if own else first_line
+def _message(error: Any) -> str:
+    """The text of this package's errors, which hold no patient values; of others nothing is repeated."""
+    if error.ename in {"DataError", "UsageError", "PrivacyError"}:
+        return str(error.evalue)
+    return "its message is not repeated here, as it may hold data; run the notebook to see it"
 
 
 def _write_kernel_spec(workspace: Path) -> Path:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import nbformat.validator
 
 import ketastats
 from ketastats.cohort.cohort import PRIVATE_REFUSED, Cohort
@@ -159,7 +158,7 @@ def _make(
             pdf = render_pdf(document, about=about, workspace=typesetting, banner=banner)
         except NotebookError as error:
             inject(notebook, shown)
-            kept = keep_failure(place, _failure_files(notebook, error))
+            kept = keep_failure(place, _failure_files(_without_outputs(notebook), error))
             error.add_note(f"The last good report is untouched; the run so far is in {kept}")
             raise
     files = {
@@ -230,6 +229,14 @@ def _about(document: Document, values: Mapping[str, Value]) -> dict[str, Any]:
     }
 
 
+def _without_outputs(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """What a failed run had shown may hold rows of data: only the code is kept."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    return notebook
+
+
 def _failure_files(notebook: nbformat.NotebookNode, error: NotebookError) -> dict[str, bytes]:
     about: dict[str, Any] = {"message": str(error)}
     if isinstance(error, CellError):
@@ -244,7 +251,7 @@ def _read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
         text = path.read_text(encoding="utf-8")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", nbformat.validator.MissingIDFieldWarning)
+            warnings.simplefilter("ignore")  # cells without ids are given some
             notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
             _, notebook = nbformat.validator.normalize(notebook)
     except (ValueError, AttributeError, nbformat.ValidationError) as error:

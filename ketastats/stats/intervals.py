@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import NamedTuple
 
 from scipy.special import ndtri
@@ -28,6 +29,8 @@ def check_level(conf_level: float) -> None:
 
 def check_counts(successes: float, n: float) -> None:
     """Refuse counts that cannot belong to one sample."""
+    if not (isfinite(n) and isfinite(successes)):
+        raise ValueError(f"counts must be whole numbers, not {successes} of {n}")
     if n < 1 or n != int(n):
         raise ValueError(f"n must be a whole number of at least 1, not {n}")
     if not 0 <= successes <= n or successes != int(successes):

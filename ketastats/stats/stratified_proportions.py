@@ -199,6 +199,8 @@ def mantel_haenszel_difference(
     p = (m1**2 * c - m2**2 * a + m1 * m2 * (m2 - m1) / 2) / total**2
     q = (a * (m2 - c) + c * (m1 - a)) / (2 * total)
     variance = (estimate * float(p.sum()) + float(q.sum())) / float(weight.sum()) ** 2
+    if variance <= 0:  # no stratum has both outcomes: the data say nothing about the error
+        return StratifiedEstimate(estimate, -1.0, 1.0)
     half = two_sided_quantile(conf_level) * sqrt(variance)
     return StratifiedEstimate(estimate, max(-1.0, estimate - half), min(1.0, estimate + half))
 
@@ -256,6 +258,9 @@ def _two_arms(
     arrays = [np.atleast_1d(np.asarray(v, dtype=float)) for v in (x1, n1, x2, n2)]
     if len({v.shape for v in arrays}) != 1:
         raise ValueError("x1, n1, x2 and n2 must have one entry per stratum each")
+    for size in (arrays[1], arrays[3]):
+        if not (np.isfinite(size) & (size >= 0)).all():
+            raise ValueError("each stratum needs a finite size of at least 0 in both arms")
     kept = (arrays[1] > 0) & (arrays[3] > 0)
     if not kept.any():
         raise ValueError("no stratum holds both arms")
@@ -266,7 +271,7 @@ def _two_arms(
 
 def _normalised(weights: ArrayLike, size: int) -> Floats:
     w = np.asarray(weights, dtype=float)
-    if w.shape != (size,) or np.any(w < 0) or w.sum() <= 0:
+    if w.shape != (size,) or not np.all(np.isfinite(w) & (w >= 0)) or w.sum() <= 0:
         raise ValueError(
             "weights must be non-negative, one per non-empty stratum, and not all zero"
         )
@@ -274,6 +279,8 @@ def _normalised(weights: ArrayLike, size: int) -> Floats:
 
 
 def _on_log_scale(estimate: float, variance: float, conf_level: float) -> StratifiedEstimate:
+    if variance <= 0:
+        return StratifiedEstimate(estimate, 0.0, inf)
     half = two_sided_quantile(conf_level) * sqrt(variance)
     centre = log(estimate)
     return StratifiedEstimate(estimate, exp(centre - half), exp(centre + half))
