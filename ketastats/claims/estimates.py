@@ -314,7 +314,7 @@ def _arms(count: int) -> str:
 
 
 def _ids(rows: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(rows["row_id"]) if "row_id" in rows.columns else ()
+    return tuple(rows["row_id"].dropna()) if "row_id" in rows.columns else ()
 
 
 def _weakest(rows: pd.DataFrame) -> str:

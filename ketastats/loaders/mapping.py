@@ -1,9 +1,7 @@
 """The column mapping of a data set: a small TOML file that says which source column is which.
 
-The file, with everything it may hold (`example_mapping` prints it)::
-
-{example}
-A long table of scores names `paramcd` and `aval` under `columns` instead of `values`.
+`EXAMPLE` is one that uses every key. A long table of scores names `paramcd` and `aval` under
+`columns` instead of `values`.
 """
 
 from __future__ import annotations
@@ -75,9 +73,6 @@ from = 840
 to = 1176
 """
 """A mapping file that uses every key."""
-
-if __doc__ is not None:
-    __doc__ = __doc__.format(example="".join(f"    {line}\n" for line in EXAMPLE.splitlines()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,32 +15,43 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { font: 1.02rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1b1b1b;
-background: #fff;
-  margin: 0 auto; padding: 1.2rem 1rem 3rem; max-width: 46rem; overflow-wrap: break-word; }
+body { font: 1.02rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  color: #1b1b1b; background: #fff; margin: 0 auto; padding: 1.2rem 1rem 3rem;
+  max-width: 46rem; overflow-wrap: break-word; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: .4rem 0 .8rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
-.answer { font-size: 1.13rem; border-left: .3rem solid #0072b2; padding: .1rem 0 .1rem .9rem;
-margin: 0 0 1.2rem; } .word { display: inline-block; font-weight: 700; border: 2px solid #1b1b1b;
-border-radius: .3rem; padding: 0 .45rem;
-  margin-right: .2rem; text-transform: uppercase; font-size: .85em; letter-spacing: .03em; }
-.banner { background: #fff4d6; border: 1px solid #c9a227; padding: .5rem .8rem; border-radius:
-.3rem; } .scroll { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; font-size:
-.92rem; width: 100%; } caption { text-align: left; font-weight: 600; padding-bottom: .4rem; } th, td
-{ text-align: left; vertical-align: top; padding: .32rem .6rem .32rem 0; border-bottom: 1px solid
-#dcdcdc; font-weight: 400; } td { font-variant-numeric: tabular-nums; } @media (min-width: 34.01rem)
-{ td { white-space: nowrap; } } thead th { font-weight: 600; border-bottom: 2px solid #767676;
-vertical-align: bottom; } figure { margin: 1.2rem 0; } figure img { width: 100%; max-width: 40rem;
-height: auto; display: block; } figcaption, .note, footer { color: #4d4d4d; font-size: .9rem; } pre
-{ overflow-x: auto; background: #f5f5f5; padding: .6rem; font-size: .85rem; } footer { margin-top:
-2.5rem; border-top: 1px solid #dcdcdc; padding-top: .8rem; } code { font-size: .85em; } @media
-(max-width: 34rem) {
-  table.stack, table.stack tbody, table.stack tr, table.stack th, table.stack td { display: block;
-  width: 100%; border: 0; } table.stack thead { position: absolute; left: -200vw; } table.stack
-  caption { display: block; } table.stack tr { border-bottom: 1px solid #dcdcdc; padding: .45rem 0;
-  } table.stack th[scope=row] { font-weight: 600; padding: 0 0 .1rem; } table.stack td { padding:
-  .05rem 0; display: flex; gap: .6rem; justify-content: space-between; } table.stack td::before {
-  content: attr(data-label); color: #4d4d4d; }
+.answer { font-size: 1.13rem; border-left: .3rem solid #0072b2; margin: 0 0 1.2rem;
+  padding: .1rem 0 .1rem .9rem; }
+.word { display: inline-block; font-weight: 700; font-size: .85em; letter-spacing: .03em;
+  text-transform: uppercase; border: 2px solid #1b1b1b; border-radius: .3rem;
+  padding: 0 .45rem; margin-right: .2rem; }
+.banner { background: #fff4d6; border: 1px solid #c9a227; border-radius: .3rem;
+  padding: .5rem .8rem; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .92rem; width: 100%; }
+caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
+th, td { text-align: left; vertical-align: top; font-weight: 400;
+  padding: .32rem .6rem .32rem 0; border-bottom: 1px solid #dcdcdc; }
+td { font-variant-numeric: tabular-nums; }
+tbody th { min-width: 9rem; }
+thead th { font-weight: 600; border-bottom: 2px solid #767676; vertical-align: bottom; }
+figure { margin: 1.2rem 0; }
+figure img { width: 100%; max-width: 40rem; height: auto; display: block; }
+figcaption, .note, footer { color: #4d4d4d; font-size: .9rem; }
+.note { margin: .25rem 0; }
+pre { overflow-x: auto; background: #f5f5f5; padding: .6rem; font-size: .85rem; }
+footer { margin-top: 2.5rem; border-top: 1px solid #dcdcdc; padding-top: .8rem; }
+code { font-size: .85em; }
+@media (max-width: 34rem) {
+  table.stack, table.stack tbody, table.stack tr, table.stack th, table.stack td {
+    display: block; width: 100%; border: 0; }
+  table.stack thead { position: absolute; left: -200vw; }
+  table.stack caption { display: block; }
+  table.stack tr { border-bottom: 1px solid #dcdcdc; padding: .45rem 0; }
+  table.stack th[scope=row] { font-weight: 600; padding: 0 0 .1rem; }
+  table.stack td { padding: .05rem 0; display: flex; gap: .6rem;
+    justify-content: space-between; }
+  table.stack td::before { content: attr(data-label); color: #4d4d4d; }
 }
 @media print { body { max-width: none; } }
 """

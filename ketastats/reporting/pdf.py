@@ -21,23 +21,30 @@ _PREAMBLE = """
 #set text(font: "Libertinus Serif", size: 10.5pt, lang: "en")
 #set par(justify: false, leading: 0.62em)
 #show heading.where(level: 1): set text(size: 19pt)
-#show heading.where(level: 2): it => block(above: 1.5em, below: 0.7em, text(size: 13pt, it.body))
+#show heading.where(level: 2): it => block(
+  above: 1.5em, below: 0.7em, text(size: 13pt, it.body))
 #set table(stroke: none, inset: (x: 0pt, y: 3.2pt))
-#let answer(word, body) = block(inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")),
-below: 1.2em)[
-  #if word != "" [#box(stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt,
-  text(weight: "bold", size: 9pt, upper(word))) #h(3pt)] #text(size: 11.5pt, body)]
+#let badge(word) = box(
+  stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt,
+  text(weight: "bold", size: 9pt, upper(word)))
+#let answer(word, body) = block(
+  inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")), below: 1.2em)[
+  #if word != "" [#badge(word) #h(3pt)]
+  #text(size: 11.5pt, body)]
 #let results(data) = block(above: 1em, below: 1em)[
   #set text(size: 9pt)
   #if data.caption != "" [#text(weight: "bold", data.caption) #v(2pt)]
   #table(
     columns: data.widths.map(w => w * 1fr), column-gutter: 8pt,
-    table.header(..data.columns.map(c => text(weight: "bold", c))), table.hline(stroke: 0.8pt),
-    ..data.rows.map(r => r.map(c => [#c]) + (table.hline(stroke: 0.3pt + luma(180)),)).flatten())
-  #for note in data.notes [#text(fill: luma(70), note) \\ ]]
+    table.header(..data.columns.map(c => text(weight: "bold", c))),
+    table.hline(stroke: 0.8pt),
+    ..data.rows.map(
+      r => r.map(c => [#c]) + (table.hline(stroke: 0.3pt + luma(180)),)).flatten())
+  #for note in data.notes [#text(size: 8pt, fill: luma(70), note) \\ ]]
 """
 
 
+_WIDEST, _TALLEST = 12.4, 13.5  # centimetres
 _CONTROL = re.compile(r"\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7f|9[0-9a-fA-F]|8[0-9a-fA-F])")
 """Control characters as JSON escapes: a terminal's colours have no place on paper."""
 
@@ -45,8 +52,7 @@ _CONTROL = re.compile(r"\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7f|9[0-9a-fA-F]|8[0-
 def render_pdf(
     document: Document, *, about: dict[str, Any], workspace: Path, banner: str = ""
 ) -> bytes:
-    """Typeset the document and return the bytes of a PDF/UA-1 file, so that figures without words
-    fail.
+    """Typeset the document and return the bytes of a PDF/UA-1 file: figures without words fail.
 
     Parameters
     ----------
@@ -123,11 +129,20 @@ def _render(
         (workspace / f"{key}.svg").write_text(block.svg, encoding="utf-8")
         data["blocks"][key] = {"alt": block.alt, "caption": block.caption}
         return (
-            f'#figure(image("{key}.svg", width: 74%, alt: doc.blocks.{key}.alt), '
+            f'#figure(image("{key}.svg", width: {_figure_width(block.svg):.1f}cm, '
+            f"alt: doc.blocks.{key}.alt), "
             f"caption: doc.blocks.{key}.caption, numbering: none, outlined: false)\n"
         )
     data["blocks"][key] = {"text": block.text}
     return f"#raw(doc.blocks.{key}.text, block: true)\n"
+
+
+def _figure_width(svg: str) -> float:
+    """Centimetres: as wide as reads well, but so that a tall figure shares its page with text."""
+    size = re.search(r'<svg[^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if size is None:
+        return _WIDEST
+    return min(_WIDEST, _TALLEST * float(size.group(1)) / float(size.group(2)))
 
 
 def _table(data: dict[str, Any]) -> dict[str, Any]:

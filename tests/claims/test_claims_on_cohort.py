@@ -35,14 +35,28 @@ def test_the_deciding_row_counts_every_randomised_patient(trial):
 
 
 def test_the_same_patients_with_the_disorder_of_the_claim_are_judged(relabelled):
-    verdict = ks.judge(HEADLINE, relabelled("gad"), arm="DRUG", visit="Week 6")
+    verdict = ks.judge(
+        HEADLINE,
+        relabelled("gad"),
+        arm="DRUG",
+        visit="Week 6",
+        treatment="conventional treatment",
+    )
     assert verdict.word == verdict.to_frame()["verdict"].iloc[0] == "undecided"
 
 
 def test_synthetic_patients_never_decide_a_claim(relabelled):
-    verdict = ks.judge(HEADLINE, relabelled("gad", "synthetic"), arm="DRUG", visit="Week 6")
+    verdict = ks.judge(
+        HEADLINE, relabelled("gad", "synthetic"), arm="DRUG", treatment="conventional treatment"
+    )
     assert verdict.word == "not_testable"
-    assert "Synthetic" in verdict.limits[0]
+    assert any("Synthetic" in limit for limit in verdict.limits)
+
+
+def test_patients_not_said_to_have_had_the_treatment_of_the_claim_cannot_decide_it(relabelled):
+    verdict = ks.judge(HEADLINE, relabelled("gad"), arm="DRUG", visit="Week 6")
+    assert verdict.word == "not_testable"
+    assert "conventional treatment" in verdict.limits[0]
 
 
 def test_a_cohort_that_does_not_say_the_disorder_cannot_decide(relabelled):

@@ -80,7 +80,7 @@ def test_a_long_table_may_call_its_columns_and_instruments_as_it_likes(tmp_path)
     mapping = (
         'provenance = "private"\n'
         '[subjects]\nfile = "t.csv"\ncolumns = { usubjid = "who" }\n'
-        '[scores]\nfile = "t.csv"\n'
+        '[scores]\nfile = "t.csv"\ntime_unit = "hours"\n'
         'columns = { usubjid = "who", afrlt = "hours", paramcd = "scale", aval = "points" }\n'
         'recode = { paramcd = { M = "madrs" } }\n'
     )
@@ -93,7 +93,8 @@ def test_item_columns_are_scored_and_a_form_without_a_total_has_no_row(tmp_path)
     mapping = (
         'provenance = "private"\n'
         '[subjects]\nfile = "t.csv"\ncolumns = { usubjid = "ID" }\n'
-        '[scores]\nfile = "t.csv"\ncolumns = { usubjid = "ID", afrlt = "h" }\n'
+        '[scores]\nfile = "t.csv"\ntime_unit = "hours"\n'
+        'columns = { usubjid = "ID", afrlt = "h" }\n'
         'items = { phq9 = ["a", "b", "c", "d", "e", "f", "g", "h1", "i"] }\n'
     )
     table = (
@@ -169,7 +170,8 @@ def test_numbers_of_a_parquet_file_are_kept_and_recoded_like_those_of_a_csv(tmp_
     mapping = (
         'provenance = "private"\n'
         '[subjects]\nfile = "t.parquet"\ncolumns = { usubjid = "ID" }\n'
-        '[scores]\nfile = "t.parquet"\nkeep = { Day = 7 }\nvalues = { madrs = "MADRS" }\n'
+        '[scores]\nfile = "t.parquet"\ntime_unit = "hours"\n'
+        'keep = { Day = 7 }\nvalues = { madrs = "MADRS" }\n'
         'columns = { usubjid = "ID", afrlt = "Day", avisit = "Day" }\n'
         'recode = { avisit = { 7 = "Week 1" } }\n'
     )
@@ -285,3 +287,38 @@ def test_a_place_without_a_cohort_is_refused_with_a_sentence(tmp_path, name, wor
 def test_an_instrument_the_registry_does_not_hold_is_answered_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="'phq9'"):
         load(tmp_path, HEAD + SUBJECTS + SCORES + 'items = { phq99 = ["MADRS"] }\n')
+
+
+def test_a_table_with_a_column_per_visit_becomes_one_row_per_visit(tmp_path):
+    mapping = (
+        'provenance = "private"\ntime_unit = "days"\n'
+        '[subjects]\nfile = "t.csv"\ncolumns = { usubjid = "ID" }\n'
+        '[scores]\nfile = "t.csv"\ncolumns = { usubjid = "ID" }\n'
+        'baseline_column = { gad7 = "g0" }\n'
+        '[[scores.visits]]\navisit = "Week 1"\navisitn = 1\n'
+        'time = 7\nvalues = { gad7 = "g7" }\n'
+        '[[scores.visits]]\navisit = "Week 4"\navisitn = 4\n'
+        'time = 28\nvalues = { gad7 = "g28" }\n'
+    )
+    scores = load(tmp_path, mapping, "ID,g0,g7,g28\n1,15,9,4\n2,12,,6\n").scores
+    found = scores.sort_values(["usubjid", "afrlt"])[["usubjid", "afrlt", "aval"]]
+    assert found.values.tolist() == [
+        ["1", 0, 15],
+        ["1", 168, 9],
+        ["1", 672, 4],
+        ["2", 0, 12],
+        ["2", 672, 6],
+    ]
+
+
+def test_rows_of_problems_are_those_of_the_file(tmp_path):
+    mapping = (
+        'provenance = "private"\ntime_unit = "days"\n'
+        '[subjects]\nfile = "t.csv"\ncolumns = { usubjid = "ID" }\nkeep = { In = "Y" }\n'
+        '[scores]\nfile = "t.csv"\ncolumns = { usubjid = "ID", afrlt = "d" }\n'
+        'keep = { In = "Y" }\nvalues = { madrs = "M", phq9 = "P" }\n'
+    )
+    table = "ID,In,d,M,P\n1,N,0,1,1\n2,N,0,1,1\n3,Y,0,10,99\n"
+    with pytest.raises(ks.DataError) as caught:
+        load(tmp_path, mapping, table)
+    assert [problem.rows for problem in caught.value.problems] == [(3,)]

@@ -8,8 +8,8 @@ from ketastats.errors import DataError
 
 # Counts printed in data/evidence/README.md: outcome type, conventional rows, ketamine rows.
 OUTCOMES = {
-    "response": (166, 111),
-    "remission": (83, 71),
+    "response": (164, 111),
+    "remission": (85, 71),
     "mean_change": (40, 57),
     "mean_score": (0, 34),
     "smd": (25, 42),

@@ -1,8 +1,5 @@
 """The words of a mapping file."""
 
-import textwrap
-import tomllib
-
 import pytest
 
 from ketastats.errors import DataError, UsageError
@@ -18,13 +15,13 @@ def write(folder, text):
     return path
 
 
-def test_the_example_in_the_module_docstring_is_a_mapping_file(tmp_path):
-    lines = mapping.__doc__.splitlines()
-    first = next(n for n, line in enumerate(lines) if line.startswith("    name ="))
-    last = max(n for n, line in enumerate(lines) if line.startswith("    "))
-    example = textwrap.dedent("\n".join(lines[first : last + 1]))
-    assert {"subjects", "scores", "windows"} <= set(tomllib.loads(example))
-    assert read_mapping(write(tmp_path, example)).tables["subjects"].completed_visit == "Week 6"
+def test_the_example_is_a_mapping_file_with_every_key(tmp_path):
+    plan = read_mapping(write(tmp_path, mapping.EXAMPLE))
+    assert plan.tables["subjects"].completed_visit == "Week 6"
+    assert plan.tables["scores"].visits[0].hours == 7 * 24
+    assert plan.windows[0]["target"] == 1008
+    for key in mapping._SECTION:
+        assert f"{key} =" in mapping.EXAMPLE or f".{key}]]" in mapping.EXAMPLE, key
 
 
 @pytest.mark.parametrize(
