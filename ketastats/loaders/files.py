@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -28,7 +29,8 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
     Returns
     -------
     DataFrame
-        CSV cells as strings, Parquet columns as stored; its source (name and SHA-256) is attached.
+        CSV cells as strings without blanks at their ends, Parquet columns as stored; its source
+        (name and SHA-256) is attached.
 
     Raises
     ------
@@ -37,74 +39,58 @@ def read_table(path: Path, *, missing: Sequence[str] = (), encoding: str = "utf-
     """
     if not path.is_file():
         _refuse(path, "no_file", "there is no such file", "Check the path and the spelling")
-    if path.suffix.lower() == ".parquet":
-        try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            _refuse(
-                path,
-                "unreadable",
-                "not a readable Parquet file",
-                "Write the file again, or use CSV",
-                error,
-            )
-        texts = frame.select_dtypes(["object", "string"]).columns
-        frame[texts] = frame[texts].mask(frame[texts].isin(["", *missing]))
-        return with_sources(frame, [source_of_file(path)])
-    if path.suffix.lower() != ".csv":
-        _refuse(
-            path,
-            "unknown_format",
-            f"the format {path.suffix or 'without suffix'!r} is not read",
-            "Save the table as CSV (UTF-8) or Parquet",
-        )
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        frame = _read_parquet(path, missing)
+    elif suffix == ".csv":
+        frame = _read_csv(path, missing, encoding)
+    else:
+        what = f"the format {path.suffix or 'without suffix'!r} is not read"
+        _refuse(path, "unknown_format", what, "Save the table as CSV (UTF-8) or Parquet")
+    return with_sources(frame, [source_of_file(path)])
+
+
+def _read_parquet(path: Path, missing: Sequence[str]) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        what = "not a readable Parquet file"
+        _refuse(path, "unreadable", what, "Write the file again, or use CSV", error)
+    texts = frame.select_dtypes(["object", "string"]).columns
+    frame[texts] = frame[texts].mask(frame[texts].isin(["", *missing]))
+    return pd.DataFrame(frame)
+
+
+def _read_csv(path: Path, missing: Sequence[str], encoding: str) -> pd.DataFrame:
     codec = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     try:
         frame = pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            na_values=["", *missing],
-            encoding=codec,
+            path, dtype=str, keep_default_na=False, na_values=["", *missing], encoding=codec
         )
     except UnicodeDecodeError as error:
         line = _first_undecodable_line(path, encoding)
-        _refuse(
-            path,
-            "encoding",
-            f"not {encoding.upper()} text (first seen near line {line})",
-            'Save the file as UTF-8, or name its encoding in the mapping file: encoding = "cp1252"',
-            error,
-        )
+        what = f"not {encoding.upper()} text (first seen near line {line})"
+        remedy = 'Save it as UTF-8, or name its encoding in the mapping file: encoding = "cp1252"'
+        _refuse(path, "encoding", what, remedy, error)
     except LookupError as error:
-        _refuse(
-            path,
-            "encoding",
-            f"the encoding {encoding!r} is unknown",
-            "Use utf-8, cp1252 or latin-1",
-            error,
-        )
+        what = f"the encoding {encoding!r} is unknown"
+        _refuse(path, "encoding", what, "Use utf-8, cp1252 or latin-1", error)
     except pd.errors.EmptyDataError as error:
         _refuse(path, "empty", "the file is empty", "Check that the export finished", error)
     except pd.errors.ParserError as error:
-        _refuse(
-            path,
-            "ragged",
-            f"the rows have different numbers of cells ({_tidy(error)})",
-            "Quote cells that hold commas, and use the comma as separator",
-            error,
-        )
-    if frame.shape[1] == 1 and (";" in str(frame.columns[0]) or "\t" in str(frame.columns[0])):
-        _refuse(
-            path,
-            "separator",
-            "the cells seem to be separated by semicolons or tabs",
-            "Save the file with commas, and decimal points instead of decimal commas",
-        )
+        what = f"the rows have different numbers of cells ({_tidy(error)})"
+        _refuse(path, "ragged", what, _COMMAS, error)
+    if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t"):
+        what = "the cells seem to be separated by semicolons or tabs"
+        remedy = "Save the file with commas, and decimal points instead of decimal commas"
+        _refuse(path, "separator", what, remedy)
     _check_shape(path, codec)
-    frame = frame.apply(lambda column: column.str.strip())  # "P01 " and "P01" are one subject
-    frame.columns = frame.columns.str.strip()
-    return with_sources(frame, [source_of_file(path)])
+    # "P01 " and "P01" are one subject.
+    stripped: pd.DataFrame = frame.apply(lambda column: column.str.strip())
+    return stripped.set_axis(frame.columns.str.strip(), axis=1)
+
+
+_COMMAS = "Quote cells that hold commas, and use the comma as separator"
 
 
 def _first_undecodable_line(path: Path, encoding: str) -> int:
@@ -142,5 +128,7 @@ def _tidy(error: Exception) -> str:
     return str(error).strip().removeprefix("Error tokenizing data. C error: ")
 
 
-def _refuse(path: Path, code: str, what: str, remedy: str, cause: Exception | None = None) -> None:
+def _refuse(
+    path: Path, code: str, what: str, remedy: str, cause: Exception | None = None
+) -> NoReturn:
     raise DataError(str(path), [problem(code, path.name, "", [], what, remedy)]) from cause

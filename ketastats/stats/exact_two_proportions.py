@@ -18,6 +18,8 @@ from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 from ketastats.stats.intervals import Interval, check_counts, check_level
 from ketastats.stats.two_proportions import (
+    constrained_by_difference,
+    constrained_by_ratio,
     miettinen_nurminen_difference,
     miettinen_nurminen_ratio,
 )
@@ -230,28 +232,15 @@ def _binomial(n: int, p: Floats) -> Floats:
 
 
 def _difference_scores(n1: int, n2: int, difference: float) -> Floats:
-    """Score statistic of every table, as `two_proportions.constrained_by_difference` defines it."""
+    """Score statistic of every table."""
     a, b = np.arange(n1 + 1.0)[:, None], np.arange(n2 + 1.0)[None, :]
-    total = n1 + n2
-    square = (n1 + 2 * n2) * difference - total - (a + b)
-    linear = (n2 * difference - total - 2 * b) * difference + a + b
-    constant = b * difference * (1 - difference)
-    shift = square / (3 * total)
-    q = shift**3 - square * linear / (6 * total**2) + constant / (2 * total)
-    spread = np.sign(q) * np.sqrt(np.maximum(0.0, shift**2 - linear / (3 * total)))
-    ratio = np.divide(q, spread**3, out=np.zeros_like(q), where=spread != 0)
-    p2 = 2 * spread * np.cos((np.pi + np.arccos(np.clip(ratio, -1, 1))) / 3) - shift
-    p2 = np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference))
-    p1 = np.clip(p2 + difference, 0.0, 1.0)
+    p1, p2 = constrained_by_difference(a, n1, b, n2, difference)
     return _standardise(a / n1 - b / n2 - difference, p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
 
 
 def _ratio_scores(n1: int, n2: int, ratio: float) -> Floats:
     a, b = np.arange(n1 + 1.0)[:, None], np.arange(n2 + 1.0)[None, :]
-    linear = n1 * ratio + a + n2 + b * ratio
-    root = np.sqrt(np.maximum(0.0, linear**2 - 4 * (n1 + n2) * ratio * (a + b)))
-    p2 = np.minimum(1.0, 2 * (a + b) / (linear + root))
-    p1 = np.minimum(1.0, ratio * p2)
+    p1, p2 = constrained_by_ratio(a, n1, b, n2, ratio)
     variance = p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2
     return _standardise(a / n1 - ratio * b / n2, variance)
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from math import sqrt
 
-import numpy as np
-from scipy.optimize import brentq
 from scipy.special import bdtr, chdtrc
 
 from ketastats.stats.intervals import Interval, check_counts, two_sided_quantile
+from ketastats.stats.score_limits import invert_score, standardised
 
 
 def tango_interval(gained: int, lost: int, n: int, *, conf_level: float = 0.95) -> Interval:
@@ -32,17 +31,9 @@ def tango_interval(gained: int, lost: int, n: int, *, conf_level: float = 0.95) 
         constant = -lost * difference * (1 - difference)
         lose = (sqrt(max(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)
         variance = n * (2 * lose + difference * (1 - difference))
-        deviation = gained - lost - n * difference
-        if variance <= 0:
-            return float(np.sign(deviation)) * 1e6
-        return deviation / sqrt(variance)
+        return standardised(gained - lost - n * difference, variance)
 
-    def limit(target: float, outer: float) -> float:
-        if (score(outer) - target) * (score(estimate) - target) >= 0:
-            return outer
-        return float(brentq(lambda d: score(d) - target, outer, estimate, xtol=1e-14))
-
-    return Interval(limit(z, -1.0), limit(-z, 1.0))
+    return invert_score(score, z, -1.0, estimate, 1.0)
 
 
 def mcnemar_test(gained: int, lost: int, *, exact: bool = False) -> float:

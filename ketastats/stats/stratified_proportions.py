@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import chdtrc
 
 from ketastats.stats.intervals import Interval, two_sided_quantile
 from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.score_limits import invert_score, standardised
 from ketastats.stats.two_proportions import constrained_by_difference
 
 Floats = NDArray[np.float64]
@@ -120,23 +120,16 @@ def stratified_miettinen_nurminen(
     factor = total / np.maximum(total - 1, 1)
 
     def score(difference: float) -> float:
-        fitted = np.array(
+        p1, p2 = np.transpose(
             [
                 constrained_by_difference(*stratum, difference)
                 for stratum in zip(a, m1, b, m2, strict=True)
             ]
         )
-        variance = fitted * (1 - fitted)
-        v = float(weight**2 @ ((variance[:, 0] / m1 + variance[:, 1] / m2) * factor))
-        deviation = estimate - difference
-        return deviation / sqrt(v) if v > 0 else float(np.sign(deviation)) * 1e6
+        spread = (p1 * (1 - p1) / m1 + p2 * (1 - p2) / m2) * factor
+        return standardised(estimate - difference, float(weight**2 @ spread))
 
-    def limit(target: float, outer: float) -> float:
-        if (score(outer) - target) * (score(estimate) - target) >= 0:
-            return outer
-        return float(brentq(lambda d: score(d) - target, outer, estimate, xtol=1e-14))
-
-    return StratifiedEstimate(estimate, limit(z, -1.0), limit(-z, 1.0))
+    return StratifiedEstimate(estimate, *invert_score(score, z, -1.0, estimate, 1.0))
 
 
 def mantel_haenszel_odds_ratio(

@@ -16,13 +16,17 @@ strata in `stratified_proportions`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, inf, log, sqrt
+from math import exp, inf, isinf, log, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
+from numpy.typing import NDArray
 
 from ketastats.stats.intervals import Interval, check_counts, two_sided_quantile
 from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.score_limits import invert_score, standardised
+
+Floats = NDArray[np.float64]
+Counts = float | Floats
 
 
 def wald_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
@@ -71,9 +75,9 @@ def miettinen_nurminen_difference(
     def score(difference: float) -> float:
         p1, p2 = constrained_by_difference(x1, n1, x2, n2, difference)
         variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * total / (total - 1)
-        return _standardised(x1 / n1 - x2 / n2 - difference, variance)
+        return standardised(x1 / n1 - x2 / n2 - difference, variance)
 
-    return _invert(score, z, -1.0, x1 / n1 - x2 / n2, 1.0)
+    return invert_score(score, z, -1.0, x1 / n1 - x2 / n2, 1.0)
 
 
 def miettinen_nurminen_ratio(
@@ -129,10 +133,17 @@ def miettinen_nurminen_odds_ratio(
     total = n1 + n2
 
     def score(log_odds_ratio: float) -> float:
-        p1, p2 = _constrained_by_odds_ratio(x1, n1, x2, n2, exp(log_odds_ratio))
-        first, second = n1 * p1 * (1 - p1), n2 * p2 * (1 - p2)
+        ratio = exp(log_odds_ratio)
+        p1 = _share_given_odds_ratio(x1 + x2, n2, n1, 1 / ratio)
+        q1 = _share_given_odds_ratio(total - x1 - x2, n2, n1, ratio)
+        p2 = _share_given_odds_ratio(x1 + x2, n1, n2, ratio)
+        q2 = _share_given_odds_ratio(total - x1 - x2, n1, n2, 1 / ratio)
+        first, second = n1 * p1 * q1, n2 * p2 * q2
         variance = first * second / (first + second) if first + second > 0 else 0.0
-        return _standardised(x1 - n1 * p1, variance * total / (total - 1))
+        # The fit keeps the total of events: x1 - n1 p1 = n2 p2 - x2, taken where nothing cancels.
+        ends = ((x2 == n2, -n2 * q2), (x2 == 0, n2 * p2), (x1 == 0, -n1 * p1), (x1 == n1, n1 * q1))
+        deviation = next((value for empty, value in ends if empty), x1 - n1 * p1)
+        return standardised(deviation, variance * total / (total - 1))
 
     return _invert_on_log_scale(score, z, _odds_ratio(x1, n1, x2, n2))
 
@@ -154,51 +165,56 @@ def log_odds_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.
 
 
 def constrained_by_difference(
-    x1: float, n1: float, x2: float, n2: float, difference: float
-) -> tuple[float, float]:
+    x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+) -> tuple[Floats, Floats]:
     """Maximum-likelihood p1, p2 under p1 - p2 = difference, from the cubic of the score equation.
+
+    Counts may be arrays, to fit many tables at once.
 
     References
     ----------
     Miettinen O, Nurminen M (1985). Stat Med 4:213-226, appendix I.
     """
     total = n1 + n2
-    cubic = total
     square = (n1 + 2 * n2) * difference - total - (x1 + x2)
     linear = (n2 * difference - total - 2 * x2) * difference + x1 + x2
     constant = x2 * difference * (1 - difference)
-    shift = square / (3 * cubic)
-    q = shift**3 - square * linear / (6 * cubic**2) + constant / (2 * cubic)
-    spread = np.sign(q) * sqrt(max(0.0, shift**2 - linear / (3 * cubic)))
-    cosine = 0.0 if spread == 0 else float(np.clip(q / spread**3, -1.0, 1.0))
-    p2 = 2 * spread * np.cos((np.pi + np.arccos(cosine)) / 3) - shift
-    p2 = float(np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference)))
-    return min(1.0, max(0.0, p2 + difference)), p2
+    shift = np.asarray(square / (3 * total))
+    q = shift**3 - square * linear / (6 * total**2) + constant / (2 * total)
+    spread = np.sign(q) * np.sqrt(np.maximum(0.0, shift**2 - linear / (3 * total)))
+    cosine = np.divide(q, spread**3, out=np.zeros_like(q), where=spread != 0)
+    p2 = 2 * spread * np.cos((np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3) - shift
+    p2 = np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference))
+    return np.clip(p2 + difference, 0.0, 1.0), p2
 
 
-def _constrained_by_ratio(x1: int, n1: int, x2: int, n2: int, ratio: float) -> tuple[float, float]:
-    """Maximum-likelihood p1, p2 under p1 = ratio x p2 (Miettinen and Nurminen 1985, equation 11)."""
-    total = n1 + n2
-    quadratic = total * ratio
+def constrained_by_ratio(
+    x1: Counts, n1: float, x2: Counts, n2: float, ratio: float
+) -> tuple[Floats, Floats]:
+    """Maximum-likelihood p1, p2 under p1 = ratio x p2; counts may be arrays.
+
+    References
+    ----------
+    Miettinen O, Nurminen M (1985). Stat Med 4:213-226, equation 11.
+    """
     linear = n1 * ratio + x1 + n2 + x2 * ratio
-    constant = x1 + x2
-    root = sqrt(max(0.0, linear**2 - 4 * quadratic * constant))
+    root = np.sqrt(np.maximum(0.0, linear**2 - 4 * (n1 + n2) * ratio * (x1 + x2)))
     # The smaller root, written so that it stays accurate for tiny and for huge ratios.
-    p2 = min(1.0, 2 * constant / (linear + root))
-    return min(1.0, ratio * p2), p2
+    p2 = np.minimum(1.0, 2 * (x1 + x2) / (linear + root))
+    return np.minimum(1.0, ratio * p2), p2
 
 
-def _constrained_by_odds_ratio(
-    x1: int, n1: int, x2: int, n2: int, odds_ratio: float
-) -> tuple[float, float]:
-    """Maximum-likelihood p1, p2 under a given odds ratio: p2 solves a quadratic."""
-    events = x1 + x2
-    quadratic = n2 * (odds_ratio - 1)
-    linear = n1 * odds_ratio + n2 - events * (odds_ratio - 1)
-    root = sqrt(linear**2 + 4 * quadratic * events)
-    p2 = 2 * events / (linear + root) if linear > 0 else (root - linear) / (2 * quadratic)
-    # The constrained fit keeps the total of events, which gives p1 without dividing by 1 - p2.
-    return min(1.0, max(0.0, (events - n2 * p2) / n1)), p2
+def _share_given_odds_ratio(events: int, n_other: int, n: int, odds_ratio: float) -> float:
+    """Fitted share of one arm of `n`, given both arms' events and the other arm's odds over its odds.
+
+    The smaller root of a quadratic, written so that it stays accurate for tiny shares.
+    """
+    quadratic = n * (odds_ratio - 1)
+    linear = n_other * odds_ratio + n - events * (odds_ratio - 1)
+    root = sqrt(max(0.0, linear**2 + 4 * quadratic * events))
+    if linear > 0:
+        return min(1.0, 2 * events / (linear + root))
+    return min(1.0, max(0.0, (root - linear) / (2 * quadratic)))
 
 
 def _score_ratio(x1: int, n1: int, x2: int, n2: int, conf_level: float, factor: float) -> Interval:
@@ -208,9 +224,9 @@ def _score_ratio(x1: int, n1: int, x2: int, n2: int, conf_level: float, factor: 
 
     def score(log_of_ratio: float) -> float:
         ratio = exp(log_of_ratio)
-        p1, p2 = _constrained_by_ratio(x1, n1, x2, n2, ratio)
+        p1, p2 = constrained_by_ratio(x1, n1, x2, n2, ratio)
         variance = (p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2) * factor
-        return _standardised(x1 / n1 - ratio * x2 / n2, variance)
+        return standardised(x1 / n1 - ratio * x2 / n2, variance)
 
     estimate = inf if x2 == 0 else (x1 / n1) / (x2 / n2)
     return _invert_on_log_scale(score, z, estimate)
@@ -227,38 +243,13 @@ def _odds_ratio(x1: int, n1: int, x2: int, n2: int) -> float:
     return inf if denominator == 0 else numerator / denominator
 
 
-def _standardised(deviation: float, variance: float) -> float:
-    if variance > 0:
-        return deviation / sqrt(variance)
-    return 0.0 if abs(deviation) < 1e-15 else float(np.sign(deviation)) * inf
-
-
-def _invert(
-    score: Callable[[float], float], z: float, low: float, estimate: float, high: float
-) -> Interval:
-    """Values at which a falling score statistic passes z and -z."""
-
-    def limit(target: float, left: float, right: float) -> float:
-        def excess(value: float) -> float:
-            return float(np.clip(score(value), -1e6, 1e6)) - target
-
-        at_left, at_right = excess(left), excess(right)
-        if at_left <= 0:
-            return left
-        if at_right >= 0:
-            return right
-        return float(brentq(excess, left, right, xtol=1e-14, rtol=1e-14))
-
-    return Interval(limit(z, low, estimate), limit(-z, estimate, high))
-
-
-_FAR = 60.0  # on the log scale; a ratio of 1e26 stands for infinity
+_FAR = 40.0  # on the log scale: beyond 2e17 a fitted probability is 0 or 1 to machine precision
 
 
 def _invert_on_log_scale(score: Callable[[float], float], z: float, estimate: float) -> Interval:
     centre = min(_FAR, max(-_FAR, log(estimate) if estimate > 0 else -inf))
-    low, high = _invert(score, z, -_FAR, centre, _FAR)
+    low, high = invert_score(score, z, -_FAR, centre, _FAR)
     return Interval(
-        0.0 if low <= -_FAR else exp(low),
-        inf if high >= _FAR else exp(high),
+        0.0 if estimate == 0 or low <= -_FAR else exp(low),
+        inf if isinf(estimate) or high >= _FAR else exp(high),
     )

@@ -7,7 +7,7 @@ from math import inf, isinf, isnan
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from references import FOLDER, half_last_digit, read_reference
 from statsmodels.stats.proportion import confint_proportions_2indep
@@ -135,6 +135,8 @@ def test_difference_changes_sign_when_the_arms_swap(interval, case):
 
 
 @pytest.mark.parametrize("interval", [miettinen_nurminen_ratio, miettinen_nurminen_odds_ratio])
+@example(case=(14, 25, 1, 1))
+@example(case=(0, 1, 21, 21))
 @given(case=counts)
 def test_ratio_turns_over_when_the_arms_swap(interval, case):
     x1, n1, x2, n2 = case
