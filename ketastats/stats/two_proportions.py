@@ -176,16 +176,42 @@ def constrained_by_difference(
     Miettinen O, Nurminen M (1985). Stat Med 4:213-226, appendix I.
     """
     total = n1 + n2
-    square = (n1 + 2 * n2) * difference - total - (x1 + x2)
-    linear = (n2 * difference - total - 2 * x2) * difference + x1 + x2
-    constant = x2 * difference * (1 - difference)
+    square, linear, constant = _difference_cubic(x1, n1, x2, n2, difference)
     shift = np.asarray(square / (3 * total))
     q = shift**3 - square * linear / (6 * total**2) + constant / (2 * total)
     spread = np.sign(q) * np.sqrt(np.maximum(0.0, shift**2 - linear / (3 * total)))
     cosine = np.divide(q, spread**3, out=np.zeros_like(q), where=spread != 0)
     p2 = 2 * spread * np.cos((np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3) - shift
     p2 = np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference))
+    # A share near 1 is polished as the small share of those without the event.
+    few = _polished(p2, x1, n1, x2, n2, difference)
+    many = 1 - _polished(1 - p2, n1 - x1, n1, n2 - x2, n2, -difference)
+    p2 = np.where(p2 < 0.5, few, many)
     return np.clip(p2 + difference, 0.0, 1.0), p2
+
+
+def _difference_cubic(
+    x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+) -> tuple[Counts, Counts, Counts]:
+    """Coefficients of p2 squared, p2 and 1; that of p2 cubed is n1 + n2."""
+    square = (n1 + 2 * n2) * difference - n1 - n2 - (x1 + x2)
+    linear = (n2 * difference - n1 - n2 - 2 * x2) * difference + x1 + x2
+    return square, linear, x2 * difference * (1 - difference)
+
+
+def _polished(
+    p2: Floats, x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+) -> Floats:
+    """Two Newton steps: the arc cosine leaves an error of 1e-8, large beside a share of 1e-6."""
+    square, linear, constant = _difference_cubic(x1, n1, x2, n2, difference)
+    for _ in range(2):
+        value = (((n1 + n2) * p2 + square) * p2 + linear) * p2 + constant
+        slope = np.asarray((3 * (n1 + n2) * p2 + 2 * square) * p2 + linear)
+        step = np.divide(value, slope, out=np.zeros_like(slope), where=slope != 0)
+        # A longer step is no polish: two roots lie close together there.
+        p2 = p2 - np.where(np.abs(step) < 1e-6, step, 0.0)
+        p2 = np.clip(p2, max(0.0, -difference), min(1.0, 1.0 - difference))
+    return p2
 
 
 def constrained_by_ratio(
@@ -197,10 +223,16 @@ def constrained_by_ratio(
     ----------
     Miettinen O, Nurminen M (1985). Stat Med 4:213-226, equation 11.
     """
+    total, events = n1 + n2, x1 + x2
     linear = n1 * ratio + x1 + n2 + x2 * ratio
-    root = np.sqrt(np.maximum(0.0, linear**2 - 4 * (n1 + n2) * ratio * (x1 + x2)))
+    # One discriminant in two forms: the first cancels where all respond, the second where few do.
+    rare = linear**2 - 4 * total * ratio * events
+    excess, missed = ratio - 1, (n2 - x2) * (ratio - 1)
+    common = (total * excess + total - events) ** 2 + missed**2
+    common = common - 2 * missed * (total * ratio + events)
+    root = np.sqrt(np.maximum(0.0, np.where(2 * events < total, rare, common)))
     # The smaller root, written so that it stays accurate for tiny and for huge ratios.
-    p2 = np.minimum(1.0, 2 * (x1 + x2) / (linear + root))
+    p2 = np.minimum(1.0, 2 * events / (linear + root))
     return np.minimum(1.0, ratio * p2), p2
 
 

@@ -146,6 +146,22 @@ def test_ratio_turns_over_when_the_arms_swap(interval, case):
     assert flipped == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("n1", "n2"), [(2, 1_000_000), (1_000_000, 200), (5000, 1_000_000), (9, 9)]
+)
+def test_score_limits_of_arms_where_nobody_or_everybody_responds_have_a_closed_form(n1, n2):
+    # The fit is then at the edge (p1 = d, p2 = 0 or p1 = 1, p2 = 1 / r), and z squared = score
+    # squared is linear: d / (1 - d) = k1 = z^2 (n / (n - 1)) / n1, and r - 1 = k2, by hand.
+    z_squared, inflation = 3.841458820694124, (n1 + n2) / (n1 + n2 - 1)
+    k1, k2 = z_squared * inflation / n1, z_squared * inflation / n2
+    limits = pytest.approx((-k2 / (1 + k2), k1 / (1 + k1)), rel=1e-9)
+    assert miettinen_nurminen_difference(0, n1, 0, n2) == limits
+    mirrored = pytest.approx((-k1 / (1 + k1), k2 / (1 + k2)), rel=1e-9)
+    assert miettinen_nurminen_difference(n1, n1, n2, n2) == mirrored
+    ratio = miettinen_nurminen_ratio(n1, n1, n2, n2)
+    assert (1 / ratio.low - 1, ratio.high - 1) == pytest.approx((k1, k2), rel=1e-7)
+
+
 @settings(max_examples=15, deadline=None)
 @given(case=counts)
 def test_exact_difference_mirrors_and_holds_the_estimate(case):
