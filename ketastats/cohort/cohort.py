@@ -162,8 +162,11 @@ def _checked_tables(raw: dict[str, pd.DataFrame | None], *, source: str) -> dict
                 "A cohort needs at least one subject; check that the file is the right one",
             )
         )
-    if not any(found.code == "missing_column" for found in problems):
-        problems += inconsistencies(tables)
+    incomplete = {found.table for found in problems if found.code == "missing_column"}
+    if "subjects" not in incomplete:
+        complete = {name: table for name, table in tables.items() if name not in incomplete}
+        empty = {name: convert_table(None, name)[0] for name in incomplete}
+        problems += inconsistencies(complete | empty)
     if problems:
         refuse([_at_source(found, tables) for found in problems], source=source)
     return {name: table.drop(columns=SOURCE_ROW, errors="ignore") for name, table in tables.items()}

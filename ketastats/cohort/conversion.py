@@ -23,16 +23,13 @@ def convert_table(raw: pd.DataFrame | None, table: str) -> tuple[pd.DataFrame, l
     """Return the typed table and everything wrong with its columns and cells.
 
     Text columns become pandas strings, number columns float64; other columns are kept as they come.
-    An absent or empty table becomes an empty one with all columns. A table that has problems is
-    returned as it came.
+    An absent or empty table becomes an empty one with all columns.
     """
     if raw is None or raw.shape[1] == 0:
         raw = pd.DataFrame({column.name: [] for column in TABLES[table]})
     raw = raw.reset_index(drop=True)
     problems = missing_columns(raw, required_columns(table), table=table)
-    if problems:
-        return raw, problems
-    problems = not_numbers(raw, number_columns(table), table=table)
+    problems += not_numbers(raw, number_columns(table), table=table)
     typed = raw.copy(deep=False)
     for column in TABLES[table]:
         if column.name not in typed.columns:

@@ -344,3 +344,27 @@ def test_making_a_cohort_leaves_the_input_as_it_was():
     given, as_it_was = scores(aval=["30", "12", "28"]), scores(aval=["30", "12", "28"])
     cohort(scores=given)
     pd.testing.assert_frame_equal(given, as_it_was)
+
+
+def test_an_absent_column_hides_no_other_problem():
+    error = problems_of(
+        subjects=subjects(usubjid=["zebra", "zebra"]),
+        scores=scores(aval=["30", "4321%", "28"]).drop(columns="afrlt"),
+        events=events(usubjid=["zebra", "2"]),
+    )
+    assert {(p.code, p.table, p.rows) for p in error.problems} == {
+        ("missing_column", "scores", ()),
+        ("percent_sign", "scores", (2,)),
+        ("duplicate", "subjects", (2,)),
+        ("unknown_subject", "events", (2,)),
+    }
+
+
+def test_without_subject_identifiers_tables_are_still_checked_cell_by_cell():
+    error = problems_of(
+        subjects=subjects(age=[40, 4321]).drop(columns="usubjid"), scores=scores(aval=[1, 2, None])
+    )
+    assert {(p.code, p.table, p.rows) for p in error.problems} == {
+        ("missing_column", "subjects", ()),
+        ("out_of_range", "subjects", (2,)),
+    }
