@@ -175,7 +175,7 @@ def _find_notebook(notebook: str | Path) -> Path:
     own = Path(notebook)
     if own.suffix == ".ipynb":
         if not own.is_file():
-            raise UsageError(f"There is no notebook {own}")
+            raise UsageError(f"There is no notebook {own}: check the path and the spelling")
         return own
     known = shipped_notebooks()
     if str(notebook) not in known:
