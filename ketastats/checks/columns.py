@@ -10,6 +10,11 @@ import pandas as pd
 from ketastats.errors import DataError, Problem, problem
 
 
+def column_names(names: str | Sequence[str] | None) -> list[str]:
+    """Columns as a list, where one name or none was given too."""
+    return [] if names is None else [names] if isinstance(names, str) else list(names)
+
+
 def missing_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
     """One problem that names every absent column."""
     absent = [name for name in names if name not in frame.columns]

@@ -16,17 +16,9 @@ from ketastats.checks.columns import require_columns
 from ketastats.endpoints.expressions import by_instrument, change, met, percent_change
 from ketastats.errors import UsageError
 from ketastats.instruments.registry import instrument, rule
-from ketastats.instruments.rules import Rule
+from ketastats.instruments.rules import ENDPOINTS, Rule
 
-POINT_ENDPOINTS = (
-    "response",
-    "partial_response",
-    "remission",
-    "reliable_change",
-    "minimal_important_difference",
-    "early_improvement",
-    "clinically_significant",
-)
+POINT_ENDPOINTS = tuple(name for name in ENDPOINTS if name != "relapse")
 """Endpoints that one score decides, given its baseline."""
 
 

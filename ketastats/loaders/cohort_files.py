@@ -110,7 +110,10 @@ def _assemble(folder: Path, plan: CohortMapping, mapping: Path) -> Cohort:
     read: dict[tuple[str, tuple[str, ...], str], pd.DataFrame] = {}
     for name, section in plan.tables.items():
         try:
-            raw = read.setdefault(_key(section), _read(folder, section))
+            key = section.file, section.missing, section.encoding
+            if key not in read:
+                read[key] = _read(folder, section)
+            raw = read[key]
         except DataError as error:
             problems += list(error.problems)
             continue
@@ -140,10 +143,6 @@ def _known_visit(scores: pd.DataFrame, visit: str) -> str:
     if visit not in visits:
         raise unknown_name("visit for completed_visit", visit, visits)
     return visit
-
-
-def _key(section: TableMapping) -> tuple[str, tuple[str, ...], str]:
-    return section.file, section.missing, section.encoding
 
 
 def _read(folder: Path, section: TableMapping) -> pd.DataFrame:

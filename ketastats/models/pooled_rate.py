@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ketastats.checks.columns import missing_columns, refuse
+from ketastats.checks.columns import column_names, missing_columns, refuse
 from ketastats.errors import Problem, UsageError, problem, unknown_name
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
@@ -117,7 +117,7 @@ def pool_rates(
     """
     if method not in METHODS:
         raise unknown_name("pooling method", method, METHODS)
-    groups = [] if by is None else [by] if isinstance(by, str) else list(by)
+    groups = column_names(by)
     refuse(
         missing_columns(table, ["study_id", "events", "n", *groups], table="evidence"),
         source="The evidence",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from ketastats.checks.columns import column_names
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.denominators import MISSING, count_by_denominator, rules_behind
 from ketastats.provenance import sources_of
@@ -189,7 +190,7 @@ def rate_difference(
         raise unknown_name("comparison method", method, METHODS)
     if strata is not None and method != "miettinen_nurminen":
         raise UsageError(f"Over strata the method is miettinen_nurminen, not {method}")
-    layers = [] if strata is None else [strata] if isinstance(strata, str) else list(strata)
+    layers = column_names(strata)
     counts = count_by_denominator(table, endpoint, missing=missing, by=[by, *layers])
     counts = counts.assign(**{by: counts[by].astype(str)})
     arm, reference = str(arm), str(reference)

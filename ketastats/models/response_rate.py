@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ketastats.checks.columns import column_names
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.denominators import MISSING, count_by_denominator, rules_behind
 from ketastats.provenance import sources_of
@@ -122,7 +123,7 @@ def response_rate(
     """
     if method not in METHODS:
         raise unknown_name("interval method", method, METHODS)
-    groups, layers = _as_list(by), _as_list(strata)
+    groups, layers = column_names(by), column_names(strata)
     if layers and method != "wilson":
         raise UsageError(f'Only method="wilson" has a stratified interval, not {method!r}')
     counts = count_by_denominator(table, endpoint, missing=missing, by=[*groups, *layers])
@@ -223,7 +224,7 @@ def rate_posterior(
         `estimate` is the posterior mean, limits are equal-tailed credible limits,
         `probability_inside` the chance.
     """
-    groups = _as_list(by)
+    groups = column_names(by)
     counts = count_by_denominator(table, endpoint, missing=missing, by=groups)
     rows = []
     for count in counts.to_dict("records"):
@@ -257,10 +258,6 @@ def rate_posterior(
     )
     frame = in_shared_words(rows, own=own)
     return RatePosterior(frame, sources=sources_of(table), notes=_notes(missing, counts))
-
-
-def _as_list(by: str | Sequence[str] | None) -> list[str]:
-    return [] if by is None else [by] if isinstance(by, str) else list(by)
 
 
 def _own(table: pd.DataFrame, endpoint: str, missing: str, successes: int) -> dict[str, object]:

@@ -120,12 +120,7 @@ def stratified_miettinen_nurminen(
     factor = total / np.maximum(total - 1, 1)
 
     def score(difference: float) -> float:
-        p1, p2 = np.transpose(
-            [
-                constrained_by_difference(*stratum, difference)
-                for stratum in zip(a, m1, b, m2, strict=True)
-            ]
-        )
+        p1, p2 = constrained_by_difference(a, m1, b, m2, difference)
         spread = (p1 * (1 - p1) / m1 + p2 * (1 - p2) / m2) * factor
         return standardised(estimate - difference, float(weight**2 @ spread))
 

@@ -165,7 +165,7 @@ def log_odds_ratio(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.
 
 
 def constrained_by_difference(
-    x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+    x1: Counts, n1: Counts, x2: Counts, n2: Counts, difference: float
 ) -> tuple[Floats, Floats]:
     """Maximum-likelihood p1, p2 under p1 - p2 = difference, from the cubic of the score equation.
 
@@ -191,7 +191,7 @@ def constrained_by_difference(
 
 
 def _difference_cubic(
-    x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+    x1: Counts, n1: Counts, x2: Counts, n2: Counts, difference: float
 ) -> tuple[Counts, Counts, Counts]:
     """Coefficients of p2 squared, p2 and 1; that of p2 cubed is n1 + n2."""
     square = (n1 + 2 * n2) * difference - n1 - n2 - (x1 + x2)
@@ -200,7 +200,7 @@ def _difference_cubic(
 
 
 def _polished(
-    p2: Floats, x1: Counts, n1: float, x2: Counts, n2: float, difference: float
+    p2: Floats, x1: Counts, n1: Counts, x2: Counts, n2: Counts, difference: float
 ) -> Floats:
     """Two Newton steps: the arc cosine leaves an error of 1e-8, large beside a share of 1e-6."""
     square, linear, constant = _difference_cubic(x1, n1, x2, n2, difference)
