@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ketastats.checks.positions import flagged
 from ketastats.errors import DataError, Problem, problem
 
 
@@ -77,22 +78,18 @@ def not_numbers(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> lis
 
 def missing_values(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
     """Empty cells of columns that must be complete."""
-    found = []
+    found: list[Problem] = []
     for name in names:
         if name not in frame.columns:
             continue
-        empty = np.flatnonzero(frame[name].isna().to_numpy())
-        if empty.size:
-            found.append(
-                problem(
-                    "missing_value",
-                    table,
-                    name,
-                    empty,
-                    "empty",
-                    "Fill the cells, or leave the rows out of the file",
-                )
-            )
+        found += flagged(
+            frame[name].isna(),
+            "missing_value",
+            table,
+            name,
+            "empty",
+            "Fill the cells, or leave the rows out of the file",
+        )
     return found
 
 

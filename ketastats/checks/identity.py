@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
+from ketastats.checks.positions import flagged
 from ketastats.errors import Problem, problem
 
 _IDENTIFIERS = re.compile(
@@ -23,28 +23,27 @@ def duplicated_rows(
 ) -> list[Problem]:
     """Rows that repeat an earlier row's keys."""
     present = [key for key in keys if key in frame.columns]
-    bad = np.flatnonzero(frame.duplicated(present).to_numpy())
-    if bad.size == 0:
-        return []
-    return [problem("duplicate", table, " and ".join(present), bad, what, remedy)]
+    return flagged(
+        frame.duplicated(present).to_numpy(),
+        "duplicate",
+        table,
+        " and ".join(present),
+        what,
+        remedy,
+    )
 
 
 def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[Problem]:
     """Rows of subjects who are not in the table of subjects."""
     known = frame["usubjid"].isin(subjects["usubjid"])
-    bad = np.flatnonzero(~known.to_numpy() & frame["usubjid"].notna().to_numpy())
-    if bad.size == 0:
-        return []
-    return [
-        problem(
-            "unknown_subject",
-            table,
-            "usubjid",
-            bad,
-            "subject not in the table of subjects",
-            "Add the subjects, or leave these rows out",
-        )
-    ]
+    return flagged(
+        ~known.to_numpy() & frame["usubjid"].notna().to_numpy(),
+        "unknown_subject",
+        table,
+        "usubjid",
+        "subject not in the table of subjects",
+        "Add the subjects, or leave these rows out",
+    )
 
 
 def look_alike_codes(frame: pd.DataFrame, name: str, *, table: str) -> list[Problem]:
@@ -54,19 +53,14 @@ def look_alike_codes(frame: pd.DataFrame, name: str, *, table: str) -> list[Prob
     plain = frame[name].str.casefold().str.replace(r"\s+", "", regex=True)
     counts = frame[name].groupby([plain, frame[name]]).size()
     commonest = counts.groupby(level=0).idxmax().map(lambda pair: pair[1])
-    bad = np.flatnonzero((frame[name].notna() & (frame[name] != plain.map(commonest))).to_numpy())
-    if bad.size == 0:
-        return []
-    return [
-        problem(
-            "look_alike",
-            table,
-            name,
-            bad,
-            "differs from another code only in capitals or spaces",
-            "Write the code one way, or recode it in the mapping file",
-        )
-    ]
+    return flagged(
+        (frame[name].notna() & (frame[name] != plain.map(commonest))).to_numpy(),
+        "look_alike",
+        table,
+        name,
+        "differs from another code only in capitals or spaces",
+        "Write the code one way, or recode it in the mapping file",
+    )
 
 
 def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:

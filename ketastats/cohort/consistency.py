@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.identity import duplicated_rows, look_alike_codes, orphans
+from ketastats.checks.positions import flagged
 from ketastats.checks.ranges import scores_out_of_range, unknown_instruments
 from ketastats.cohort.schema import MEDICATION_CATEGORIES, SEVERITIES
 from ketastats.errors import Problem, problem
@@ -72,32 +73,25 @@ def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]
         else np.full(len(doses), np.nan)
     )
     per_kg = doses["exdosekg"].to_numpy()
-    without = np.flatnonzero(~np.isnan(per_kg) & np.isnan(weight))
-    if without.size:
-        found.append(
-            problem(
-                "missing_weight",
-                "doses",
-                "exdosekg",
-                without,
-                "a dose per kg of a subject without a body weight",
-                "Add weightbl (kg) to the table of subjects, or give exdose (mg) alone",
-            )
-        )
+    found += flagged(
+        ~np.isnan(per_kg) & np.isnan(weight),
+        "missing_weight",
+        "doses",
+        "exdosekg",
+        "a dose per kg of a subject without a body weight",
+        "Add weightbl (kg) to the table of subjects, or give exdose (mg) alone",
+    )
     if "exdose" in doses.columns:
         with np.errstate(invalid="ignore"):
             apart = np.abs(doses["exdose"].to_numpy() / weight - per_kg) > 0.1 * per_kg + 0.01
-        if apart.any():
-            found.append(
-                problem(
-                    "dose_mismatch",
-                    "doses",
-                    "exdose and exdosekg",
-                    np.flatnonzero(apart),
-                    "mg divided by body weight is more than 10% away from mg/kg",
-                    "Check the units: exdose is in mg, exdosekg in mg/kg, weightbl in kg",
-                )
-            )
+        found += flagged(
+            apart,
+            "dose_mismatch",
+            "doses",
+            "exdose and exdosekg",
+            "mg divided by body weight is more than 10% away from mg/kg",
+            "Check the units: exdose is in mg, exdosekg in mg/kg, weightbl in kg",
+        )
     return found
 
 
@@ -111,18 +105,14 @@ def _ends_before_start(frame: pd.DataFrame, times: tuple[str, ...], *, table: st
     """Rows in which one of several times, given in their order, is earlier than one before it."""
     found = []
     for earlier, later in combinations([name for name in times if name in frame.columns], 2):
-        bad = np.flatnonzero((frame[later] < frame[earlier]).to_numpy())
-        if bad.size:
-            found.append(
-                problem(
-                    "time_order",
-                    table,
-                    f"{earlier} and {later}",
-                    bad,
-                    "ends before it starts",
-                    "Correct the times (hours since the first dose)",
-                )
-            )
+        found += flagged(
+            frame[later] < frame[earlier],
+            "time_order",
+            table,
+            f"{earlier} and {later}",
+            "ends before it starts",
+            "Correct the times (hours since the first dose)",
+        )
     return found
 
 
@@ -131,37 +121,25 @@ def _code_problems(
 ) -> list[Problem]:
     if column not in frame.columns:
         return []
-    bad = np.flatnonzero((frame[column].notna() & ~frame[column].isin(allowed)).to_numpy())
-    if bad.size == 0:
-        return []
-    return [
-        problem(
-            "unknown_code",
-            table,
-            column,
-            bad,
-            f"not one of {', '.join(allowed)}",
-            "Recode the rows in the mapping file",
-        )
-    ]
+    return flagged(
+        frame[column].notna() & ~frame[column].isin(allowed),
+        "unknown_code",
+        table,
+        column,
+        f"not one of {', '.join(allowed)}",
+        "Recode the rows in the mapping file",
+    )
 
 
 def _window_problems(windows: pd.DataFrame) -> list[Problem]:
-    found = []
-    bad = np.flatnonzero(
-        ((windows["from"] > windows["target"]) | (windows["target"] > windows["to"])).to_numpy()
+    found = flagged(
+        (windows["from"] > windows["target"]) | (windows["target"] > windows["to"]),
+        "window",
+        "windows",
+        "from, target, to",
+        "the target is outside its window",
+        "Put the target between from and to",
     )
-    if bad.size:
-        found.append(
-            problem(
-                "window",
-                "windows",
-                "from, target, to",
-                bad,
-                "the target is outside its window",
-                "Put the target between from and to",
-            )
-        )
     ordered = windows.sort_values("from", kind="stable")
     overlap = ordered["from"].to_numpy()[1:] < ordered["to"].to_numpy()[:-1]
     if overlap.any():

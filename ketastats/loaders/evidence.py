@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
+from ketastats.checks.positions import flagged
 from ketastats.errors import Problem, problem
 from ketastats.loaders.files import read_table
 from ketastats.resources import shipped
@@ -118,9 +119,7 @@ def _impossible(frame: pd.DataFrame) -> list[Problem]:
         )
 
     def add(bad: pd.Series, code: str, column: str, what: str, remedy: str) -> None:
-        rows = np.flatnonzero(bad.to_numpy())
-        if rows.size:
-            found.append(problem(code, "evidence", column, rows, what, remedy))
+        found.extend(flagged(bad, code, "evidence", column, what, remedy))
 
     for name in FLAGS:
         add(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names, missing_columns, refuse
+from ketastats.checks.positions import flagged
 from ketastats.errors import Problem, UsageError, problem, unknown_name
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
@@ -210,65 +211,40 @@ def logits(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def unpoolable(arms: pd.DataFrame) -> list[Problem]:
     """Rows that are no study arm with counts."""
-    found = []
+    found: list[Problem] = []
     for flag, what in (
         ("is_contrast", "a contrast between arms"),
         ("is_derived", "DERIVED from other rows"),
     ):
         if flag in arms.columns:
-            bad = np.flatnonzero(arms[flag].to_numpy(dtype=bool, na_value=False))
-            if bad.size:
-                found.append(
-                    problem(
-                        flag,
-                        "evidence",
-                        flag,
-                        bad,
-                        f"{what}, not an arm of its own",
-                        f"Leave out the rows with {flag}",
-                    )
-                )
+            remedy = f"Leave out the rows with {flag}"
+            found += flagged(
+                arms[flag], flag, "evidence", flag, f"{what}, not an arm of its own", remedy
+            )
     events = pd.to_numeric(arms["events"], errors="coerce")
     size = pd.to_numeric(arms["n"], errors="coerce")
-    unknown = np.flatnonzero((events.isna() | size.isna()).to_numpy())
-    if unknown.size:
-        found.append(
-            problem(
-                "missing_value",
-                "evidence",
-                "events and n",
-                unknown,
-                "not a number",
-                "Leave out arms without counts; a percentage alone cannot be weighted",
-            )
-        )
-    bad = np.flatnonzero(((events < 0) | (events > size) | (size < 1)).to_numpy())
-    if bad.size:
-        found.append(
-            problem(
-                "impossible_count",
-                "evidence",
-                "events and n",
-                bad,
-                "more events than people, or nobody",
-                "Correct the counts: 0 <= events <= n and n >= 1",
-            )
-        )
-    broken = np.flatnonzero(
-        ((events % 1 != 0) | (size % 1 != 0)).to_numpy()
-        & (events.notna() & size.notna()).to_numpy()
-    )
-    if broken.size:
-        found.append(
-            problem(
-                "not_whole",
-                "evidence",
-                "events and n",
-                broken,
-                "not whole numbers",
-                "Give counts of people, not shares or percentages",
-            )
-        )
+    known = events.notna() & size.notna()
+    for bad, code, what, remedy in (
+        (
+            ~known,
+            "missing_value",
+            "not a number",
+            "Leave out arms without counts; a percentage alone cannot be weighted",
+        ),
+        (
+            (events < 0) | (events > size) | (size < 1),
+            "impossible_count",
+            "more events than people, or nobody",
+            "Correct the counts: 0 <= events <= n and n >= 1",
+        ),
+        (
+            known & ((events % 1 != 0) | (size % 1 != 0)),
+            "not_whole",
+            "not whole numbers",
+            "Give counts of people, not shares or percentages",
+        ),
+    ):
+        found += flagged(bad, code, "evidence", "events and n", what, remedy)
     return found
 
 
