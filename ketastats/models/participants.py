@@ -150,37 +150,42 @@ def baseline_table(cohort: Cohort, *, by: str = "trt01a") -> BaselineTable:
     for arm, group in table.groupby("_arm", sort=True):
         rows.append({"arm": arm, "kind": "size", "term": "Subjects", "n": len(group)})
         for name, title in numbers.items():
-            if name in group.columns and table[name].notna().any():
-                values = group[name].dropna()
-                rows.append(
-                    {
-                        "arm": arm,
-                        "kind": "mean",
-                        "term": title,
-                        "n": len(values),
-                        "method": "mean",
-                        "estimate": values.mean(),
-                        "sd": values.std(ddof=1),
-                    }
-                )
+            if name in table.columns and table[name].notna().any():
+                rows.append(_mean_row(arm, title, group[name].dropna()))
         for name, title in {"sex": "Sex", "diagnosis": "Diagnosis"}.items():
-            if name in group.columns:
-                known = group[name].dropna()
-                for level in sorted(table[name].dropna().unique()):
-                    hits = int((known == level).sum())
-                    rows.append(
-                        {
-                            "arm": arm,
-                            "kind": "share",
-                            "term": f"{title}: {level}",
-                            "n": len(known),
-                            "count": hits,
-                            "estimate": hits / max(len(known), 1),
-                            "method": "share",
-                        }
-                    )
+            if name in table.columns:
+                levels = sorted(table[name].dropna().unique())
+                rows += _share_rows(arm, title, group[name].dropna(), levels)
     frame = in_shared_words(rows, own=("arm", "kind", "count", "sd"))
     return BaselineTable(frame, sources=cohort.sources)
+
+
+def _mean_row(arm: Any, title: str, values: pd.Series) -> dict[str, Any]:
+    return {
+        "arm": arm,
+        "kind": "mean",
+        "term": title,
+        "n": len(values),
+        "method": "mean",
+        "estimate": values.mean(),
+        "sd": values.std(ddof=1),
+    }
+
+
+def _share_rows(arm: Any, title: str, known: pd.Series, levels: list[Any]) -> list[dict[str, Any]]:
+    counts = known.value_counts()
+    return [
+        {
+            "arm": arm,
+            "kind": "share",
+            "term": f"{title}: {level}",
+            "n": len(known),
+            "count": int(counts.get(level, 0)),
+            "estimate": int(counts.get(level, 0)) / max(len(known), 1),
+            "method": "share",
+        }
+        for level in levels
+    ]
 
 
 def _arms(cohort: Cohort, by: str) -> pd.Series:
