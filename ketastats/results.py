@@ -33,6 +33,8 @@ SHARED_WORDS = (
 
 _UNBROKEN = "\u00a0"  # a space at which no line is broken
 
+_HOURS_UNTIL = 96.0  # from here on days are easier to read
+
 RESULT_MIME = "application/vnd.ketastats.result+json"
 STATEMENT_MIME = "application/vnd.ketastats.statement+json"
 SCHEMA_VERSION = 1
@@ -218,6 +220,36 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.2f}".replace("-", "−")
+
+
+def duration(hours: float) -> str:
+    """Write hours as a reader says them: ``4 h``, ``36 h``, ``7 days``, ``10.5 days``; ∞ if never."""
+    if math.isinf(hours):
+        return "∞"
+    if abs(hours) < _HOURS_UNTIL:
+        return f"{hours:.3g} h"
+    return f"{hours / 24:.3g} days"
+
+
+def duration_range(low: float, high: float) -> str:
+    """Write a span of hours in one unit: ``24 to 72 h``, ``7 to 14 days``, ``7 days or later``."""
+    if math.isinf(high):
+        return f"{duration(low)} or later" if low > 0 else "not known"
+    if low == high:
+        return duration(low)
+    if abs(high) < _HOURS_UNTIL:
+        return f"{low:.3g} to {high:.3g} h"
+    return f"{low / 24:.3g} to {high / 24:.3g} days"
+
+
+def span_text(low: float, high: float, form: Any) -> str:
+    """Write what lies between two values, as shares (form `percent`) or hours (form `duration`)."""
+    if pd.isna(low) or pd.isna(high):
+        return "–"
+    if form is duration:
+        return duration_range(low, high)
+    first, last = str(form(low)), str(form(high))
+    return f"{first}%" if first == last else f"{first} to {last}%"
 
 
 def count(value: Any) -> str:

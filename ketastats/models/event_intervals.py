@@ -1,0 +1,130 @@
+"""A table of event intervals, checked and counted, for the estimators that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ketastats.checks.columns import missing_columns, missing_values, refuse
+from ketastats.checks.intervals import require_intervals
+from ketastats.checks.positions import flagged
+from ketastats.errors import Problem, UsageError
+from ketastats.summaries.intervals import count_intervals
+
+NO_EVENT = "censored"
+COMPETING = ("rescue", "dropout", "death")
+"""What can end the wait for relief instead of relief (`derive_relief`)."""
+
+EVERYBODY = "all"
+
+_MOST_TIMES = 12
+
+
+def event_intervals(
+    intervals: pd.DataFrame, groups: Sequence[str], *, allow_competing: bool = False
+) -> tuple[pd.DataFrame, str]:
+    """Check a table of intervals and count the distinct ones.
+
+    Parameters
+    ----------
+    intervals : DataFrame, one row per subject
+    groups : sequence of str
+        Grouping columns, complete.
+    allow_competing : bool
+        Keep the kinds of event apart (column `status` of the answer) instead of refusing more than
+        one.
+
+    Returns
+    -------
+    (DataFrame, str)
+        One row per group and distinct interval with its count `n`, and the name of the event.
+
+    Raises
+    ------
+    DataError, UsageError
+        If the table cannot be used; see `require_intervals`.
+    """
+    require_intervals(intervals)
+    if intervals.empty:
+        raise UsageError("The table of intervals has no rows")
+    problems = missing_columns(intervals, list(groups), table="intervals")
+    problems += missing_values(intervals, list(groups), table="intervals")
+    problems += _status_problems(intervals)
+    refuse(problems, source="The table of intervals")
+    held = _kinds(intervals)
+    competing = [kind for kind in held if kind in COMPETING]
+    events = [kind for kind in held if kind not in COMPETING]
+    if len(events) > 1:
+        raise UsageError(
+            f"The table holds {len(events)} kinds of event in status ({', '.join(events)}): keep one"
+        )
+    if competing and not allow_competing:
+        raise UsageError(
+            f"The table holds competing events ({', '.join(competing)}), under which a curve of the "
+            "one event is not a share of patients. Use ketastats.cumulative_incidence, or derive the "
+            'intervals with these events as "censor" or "ignore"'
+        )
+    status = "status" if allow_competing and "status" in intervals.columns else None
+    counted = count_intervals(intervals, by=list(groups), status=status)
+    return counted, events[0] if events else "relief"
+
+
+def group_labels(
+    counted: pd.DataFrame, groups: Sequence[str]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The groups of a counted table, each with a label to show."""
+    if not groups:
+        yield EVERYBODY, counted
+        return
+    for key, part in counted.groupby(list(groups), sort=True, observed=True):
+        names = key if isinstance(key, tuple) else (key,)
+        yield ", ".join(str(name) for name in names), part.reset_index(drop=True)
+
+
+def require_assessed(parts: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """Refuse groups in which nothing is known of anybody's time."""
+    never = [
+        label for label, part in parts if ((part["left"] == 0) & np.isinf(part["right"])).all()
+    ]
+    if never:
+        raise UsageError(
+            f"Nobody in {', '.join(never)} was assessed after time 0, so nothing is known of the time "
+            "there. Leave the group out, or check instrument and visit times"
+        )
+
+
+def assessment_times(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[float]:
+    """Times at which to show a curve: the finite bounds, or ten of them where there are many."""
+    bounds = np.concatenate((low, high))
+    held = np.unique(bounds[np.isfinite(bounds) & (bounds > 0)])
+    if held.size > _MOST_TIMES:
+        held = held[np.linspace(0, held.size - 1, 10).round().astype(int)]
+    return [float(t) for t in held]
+
+
+def _status_problems(intervals: pd.DataFrame) -> list[Problem]:
+    """Rows whose status and right bound say different things."""
+    if "status" not in intervals.columns:
+        return []
+    status = intervals["status"].astype("string")
+    seen = np.isfinite(intervals["right"].to_numpy(dtype=float))
+    ends = (status != NO_EVENT).to_numpy(dtype=bool, na_value=False)
+    problems = missing_values(intervals, ["status"], table="intervals")
+    return problems + flagged(
+        (seen != ends) & status.notna().to_numpy(),
+        "status_and_right",
+        "intervals",
+        "status and right",
+        f"right is finite exactly where an event was seen, and {NO_EVENT} means that none was",
+        "Set right to infinity for censored rows, and name the event in the others",
+    )
+
+
+def _kinds(intervals: pd.DataFrame) -> list[str]:
+    if "status" not in intervals.columns:
+        return []
+    kinds = intervals["status"].dropna().astype(str).unique()
+    return sorted(kind for kind in kinds if kind != NO_EVENT)

@@ -1,0 +1,110 @@
+"""Limits of a linear function of masses from its profile likelihood."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ketastats.stats.npmle import Floats, Incidence, maximise
+
+_PRECISION = 1e-6  # of the likelihood-ratio statistic
+_CLOSE = 1e-7  # of the tilt, and so of half an interval's width
+_SLIGHT = 1e-9  # a tilt that only chooses among equal maxima
+_MOST_DOUBLINGS = 40
+
+
+def fit_tolerance(n: float) -> float:
+    """Duality gap at which the likelihood-ratio statistic of `n` subjects is accurate to 1e-6."""
+    return max(1e-13, _PRECISION / (2 * n))
+
+
+class Profile:
+    """The profile likelihood of ``coefficient @ masses``, for any coefficients.
+
+    Parameters
+    ----------
+    cover : Incidence
+        Observations over all cells, not only over maximal intersections: under a constraint other
+        cells may carry mass.
+    weight : (n_rows,) array
+        Multiplicities.
+    start : (K,) array, optional
+        Masses near the maximum.
+    """
+
+    def __init__(self, cover: Incidence, weight: Floats, start: Floats | None = None) -> None:
+        self._cover = cover
+        self._n = float(weight.sum())
+        self._weight = weight / self._n
+        self._tol = fit_tolerance(self._n)
+        self._best = maximise(cover, self._weight, initial=start, tol=self._tol)
+
+    @property
+    def loglik(self) -> float:
+        """The largest log-likelihood of all subjects."""
+        return self._n * self._best.mean_loglik
+
+    @property
+    def gap(self) -> float:
+        """Duality gap of the maximum, per subject."""
+        return self._best.gap
+
+    def limit(self, coefficient: Floats, *, upper: bool, critical: float) -> float:
+        """Largest (or smallest) value whose likelihood-ratio statistic does not exceed `critical`.
+
+        Parameters
+        ----------
+        coefficient : (K,) array
+            The function of the masses, such as ones on the cells after a time.
+        upper : bool
+            Whether the upper limit is wanted.
+        critical : float
+            Critical value of 2 log likelihood ratio, such as a chi-square quantile; 0 gives the
+            bound that the maximum itself allows.
+        """
+        span = float(np.ptp(coefficient))
+        if span == 0:
+            return float(coefficient[0])
+        scaled = (coefficient - coefficient.min()) / span * (1 if upper else -1)
+        value = self._extreme(scaled, critical)
+        return float(coefficient.min() + span * value * (1 if upper else -1))
+
+    def _extreme(self, scaled: Floats, critical: float) -> float:
+        """Largest value of the scaled function that is not rejected.
+
+        The maximum with a linear tilt is the maximum under the constraint that the function has the
+        value it has there, so the search is over tilts.
+        """
+        edge = float(scaled.max())
+        at_edge = scaled == edge
+        if (self._cover.mass(at_edge.astype(float)) > 0).all():
+            there = maximise(self._cover, self._weight, candidates=at_edge, tol=self._tol)
+            if self._statistic(there.mean_loglik) <= critical + _PRECISION:
+                return edge
+        value, p = 0.0, self._best.p
+
+        tol = min(self._tol, _SLIGHT / 100) if critical == 0 else self._tol
+
+        def excess(tilt: float) -> float:
+            nonlocal value, p
+            fit = maximise(self._cover, self._weight, tilt=tilt * scaled, initial=p, tol=tol)
+            value, p = float(scaled @ fit.p), fit.p
+            return sqrt(self._statistic(fit.mean_loglik)) - root
+
+        root = sqrt(critical)
+        if critical == 0:
+            excess(_SLIGHT)
+            return value
+        # The root of the statistic is nearly linear in the tilt, which keeps the search short.
+        low, high = 0.0, 2 * root / sqrt(self._n)
+        for _ in range(_MOST_DOUBLINGS):
+            if excess(high) >= 0:
+                brentq(excess, low, high, xtol=_CLOSE * high, rtol=_CLOSE)
+                return value
+            low, high = high, 2 * high
+        return edge  # approached without being reached
+
+    def _statistic(self, mean_loglik: float) -> float:
+        return max(0.0, 2 * self._n * (self._best.mean_loglik - mean_loglik))
