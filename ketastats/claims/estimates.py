@@ -34,7 +34,8 @@ class ReadingEstimate:
 
     `k` counts what was pooled, and `unit` names it (trials, arms, service, cohort). `new_low` and
     `new_high` bound a new setting with probability 90%, `low_seen` and `high_seen` are the lowest
-    and highest value over the years of one service, `grade` is that of the weakest source among the
+    and highest value over the years of one service, `bound_low` and `bound_high` all that assessments
+    can tell of a share, `grade` is that of the weakest source among the
     rows used.
     """
 
@@ -49,6 +50,8 @@ class ReadingEstimate:
     probability_new: float = nan
     low_seen: float = nan
     high_seen: float = nan
+    bound_low: float = nan
+    bound_high: float = nan
     grade: str = ""
     unit: str = ""
     rows: tuple[str, ...] = ()

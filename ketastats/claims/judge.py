@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from ketastats.checks.columns import missing_columns, refuse
-from ketastats.claims.on_cohort import judge_cohort
+from ketastats.claims.dose_number import judge_dose_number
+from ketastats.claims.durability import judge_durability
+from ketastats.claims.onset import judge_onset
+from ketastats.claims.onset_ordering import judge_ordering
 from ketastats.claims.published import judge_published
+from ketastats.claims.rate_within import judge_rate_within
 from ketastats.claims.registry import Claim, find_claim
 from ketastats.claims.standing import NOT_TESTABLE
 from ketastats.claims.verdict import Verdict, verdict_frame
@@ -14,7 +20,24 @@ from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
 from ketastats.loaders.evidence import EVIDENCE_COLUMNS
 
-JUDGED_KINDS = ("rate_within",)
+_ON_COHORT: dict[str, Callable[..., Verdict]] = {
+    "rate_within": judge_rate_within,
+    "onset_within": judge_onset,
+    "onset_ordering": judge_ordering,
+    "by_dose_number": judge_dose_number,
+    "durability": judge_durability,
+}
+"""The judging path of each kind of claim on a cohort."""
+
+_FURTHER_OPTIONS = {
+    "rate_within": ("visit",),
+    "onset_ordering": ("reference", "comparator", "randomised"),
+}
+"""Options of `judge` beside arm, instrument and treatment, by kind of claim."""
+
+_PUBLISHED = ("rate_within",)
+
+JUDGED_KINDS = tuple(_ON_COHORT)
 """Kinds of claim that have a judging path in this version."""
 
 
@@ -24,8 +47,11 @@ def judge(
     *,
     visit: str | None = None,
     arm: str | None = None,
+    reference: str | None = None,
     instrument: str | None = None,
     treatment: str | None = None,
+    comparator: str | None = None,
+    randomised: bool = False,
 ) -> Verdict:
     """Judge a claim on the shipped published evidence, on an evidence table, or on a cohort.
 
@@ -35,35 +61,64 @@ def judge(
         A claim id, such as ``"conventional-relief-30-40"``.
     data : Cohort, DataFrame or None
         A cohort; a table from `load_evidence`; or None for everything shipped.
-    visit, arm, instrument, treatment : str, optional
-        For a cohort: the visit (the last if not given), the arm (everybody if not given), the
-        instrument, and what these patients received in the claim's words.
+    arm, instrument, treatment : str, optional
+        For a cohort: the arm (everybody if not given), the instrument, and what these patients
+        received in the claim's words (ketamine where all their recorded doses are of it).
+    visit : str, optional
+        For a share at a visit: the visit, the last if not given.
+    reference, comparator : str, optional
+        For a claim that compares two treatments: the other arm, and what its patients received.
+    randomised : bool
+        For such a claim: whether the arms were assigned at random.
 
     Returns
     -------
     Verdict
-        Kinds of claim without a judging path are `not_testable`, and the reason says so.
+        Kinds of claim without a judging path are `not_testable`, and the reason says so; so are
+        kinds that are judged on cohorts only, without a cohort.
 
     Raises
     ------
     UsageError
-        If the claim, visit, arm or instrument does not exist.
+        If the claim, visit, arm or instrument does not exist, or an option has no meaning for this
+        kind of claim.
     """
     found = find_claim(claim) if isinstance(claim, str) else claim
     if found.kind not in JUDGED_KINDS:
         return Verdict(verdict_frame([]), found, NOT_TESTABLE, _reason(found))
+    further = {
+        "visit": visit,
+        "reference": reference,
+        "comparator": comparator,
+        "randomised": randomised,
+    }
     if isinstance(data, Cohort):
-        return judge_cohort(
-            found, data, visit=visit, arm=arm, instrument=instrument, treatment=treatment
+        taken = _FURTHER_OPTIONS.get(found.kind, ())
+        unused = [name for name, value in further.items() if value and name not in taken]
+        if unused:
+            raise UsageError(
+                f"{' and '.join(unused)} mean nothing for a claim of kind {found.kind}"
+            )
+        chosen = {name: value for name, value in further.items() if name in taken}
+        return _ON_COHORT[found.kind](
+            found, data, arm=arm, instrument=instrument, treatment=treatment, **chosen
         )
     if data is not None and not isinstance(data, pd.DataFrame):
         raise UsageError(
             "data must be a Cohort (load_cohort) or an evidence table (load_evidence), "
             f"not {type(data).__name__}"
         )
-    if visit or arm or instrument or treatment:
+    if arm or instrument or treatment or any(further.values()):
         raise UsageError(
-            "visit, arm and instrument choose within a cohort; published evidence has none"
+            "arm, visit, instrument and the like choose within a cohort; published evidence has none"
+        )
+    if found.kind not in _PUBLISHED:
+        return Verdict(
+            verdict_frame([]),
+            found,
+            NOT_TESTABLE,
+            "Published evidence is not read for claims of this kind; a cohort can be judged.",
+            needed=f"A cohort of patients who had {found.treatment}, with their assessments.",
         )
     if data is not None:
         refuse(missing_columns(data, EVIDENCE_COLUMNS, table="evidence"), source="The evidence")

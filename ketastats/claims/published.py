@@ -9,7 +9,7 @@ import pandas as pd
 from ketastats.claims.estimates import estimate_reading
 from ketastats.claims.registry import Claim, Reading
 from ketastats.claims.standing import NOT_TESTABLE, UNDECIDED, distance
-from ketastats.claims.verdict import Verdict, range_text, reading_row, verdict_frame
+from ketastats.claims.verdict import Verdict, reading_row, verdict_frame
 from ketastats.errors import UsageError
 from ketastats.loaders.evidence import load_evidence
 from ketastats.loaders.open_data import (
@@ -147,7 +147,7 @@ def _reason(claim: Claim, row: pd.Series) -> str:
         "outside": "above" if row["estimate"] > claim.range[1] else "below",
         "undecided": "not clearly inside or outside",
     }[row["standing"]]
-    return f"{row['term']} is {share_text(row)}, {where} the claimed {range_text(claim.range)}"
+    return f"{row['term']} is {share_text(row)}, {where} the claimed {claim.range_text}"
 
 
 def _others(claim: Claim, meant: pd.DataFrame, deciding: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf, isinf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,9 @@ from ketastats.errors import UsageError, unknown_name
 from ketastats.resources import shipped
 
 ROLES = ("reading", "group", "yardstick")
+SHARE_KINDS = ("onset_within", "by_dose_number", "durability")
+"""Kinds of claim that put a share above or below a stated value."""
+
 SOURCES = ("evidence", "psychotherapy_therapy_arms", "psychotherapy_control_arms", "nhs")
 
 
@@ -54,11 +58,46 @@ class Claim:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The claimed range of a `rate_within` claim, as shares."""
-        if "range" not in self.facts:
+        """Where the claim says its number lies: a share, or for an ordering a ratio above 1.
+
+        A share that a sentence puts above a value is claimed to lie between it and 1, one that it
+        puts below a value between 0 and it.
+        """
+        if "range" in self.facts:
+            low, high = self.facts["range"]
+            return float(low), float(high)
+        if self.kind == "onset_ordering":
+            return 1.0, inf
+        share = self.facts.get("share", self.facts.get("threshold"))
+        if share is None or self.kind not in SHARE_KINDS:
             raise UsageError(f"The claim {self.id!r} states no range")
-        low, high = self.facts["range"]
-        return float(low), float(high)
+        if self.facts.get("direction") in ("later_than", "below"):
+            return 0.0, float(share)
+        return float(share), 1.0
+
+    @property
+    def range_text(self) -> str:
+        """The claimed range in words, such as ``30 to 40%`` or ``more than 50%``."""
+        low, high = self.range
+        if isinf(high):
+            return f"above {low:g}"
+        if high == 1.0:
+            return f"more than {100 * low:g}%"
+        if low == 0.0:
+            return f"less than {100 * high:g}%"
+        return f"{100 * low:g} to {100 * high:g}%"
+
+    @property
+    def treatment(self) -> str:
+        """What the patients of the sentence received."""
+        return str(self.facts.get("arm", "ketamine"))
+
+    @property
+    def horizon(self) -> float:
+        """Hours by when, or until when, as the sentence has it."""
+        if "horizon_hours" not in self.facts:
+            raise UsageError(f"The claim {self.id!r} states no horizon")
+        return float(self.facts["horizon_hours"])
 
     @property
     def primary(self) -> Reading | None:

@@ -11,7 +11,16 @@ import pandas as pd
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.registry import Claim
 from ketastats.claims.standing import DECISION_LEVEL, NOT_TESTABLE, SUPPORTED, standing, word
-from ketastats.results import Statement, TabularResult, estimate_text, in_shared_words, percent
+from ketastats.provenance import Source
+from ketastats.results import (
+    Statement,
+    TabularResult,
+    estimate_text,
+    in_shared_words,
+    number,
+    percent,
+    share_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,14 +42,13 @@ OWN = (
     "probability_new",
     "low_seen",
     "high_seen",
+    "bound_low",
+    "bound_high",
     "source",
     "rows",
     "note",
 )
 """Columns of a verdict's table before the shared words."""
-
-
-_SHARE = f"% ({DECISION_LEVEL:.0%} interval)"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -90,24 +98,36 @@ class Verdict(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return one row per reading: share with interval, its verdict, and what a new setting may give."""
         shown = [self._shown(row) for row in self.frame.to_dict("records")]
-        return pd.DataFrame(
-            shown, columns=["Reading", "From", _SHARE, "Verdict", "Chance in a new setting"]
-        )
+        columns = ["Reading", "From", self._heading, "Verdict"]
+        if self.claim.kind == "rate_within":
+            columns.append("Chance in a new setting")
+        return pd.DataFrame(shown, columns=columns)
+
+    @property
+    def _of_ratios(self) -> bool:
+        return self.claim.kind == "onset_ordering"
+
+    @property
+    def _heading(self) -> str:
+        unit = "Ratio" if self._of_ratios else "%"
+        return f"{unit} ({DECISION_LEVEL:.0%} interval)"
 
     def _shown(self, row: Mapping[Any, Any]) -> dict[str, str]:
         place = row["standing"]
-        if place == "outside":
+        if self.claim.kind != "rate_within":
+            place = ""
+        elif place == "outside":
             place = "above" if row["estimate"] > self.claim.range[1] else "below"
         word_of_reading = str(row["verdict"]).replace("_", " ")
         chance = row["probability_new"]
         return {
             "Reading": f"{row['term']}{' [rests on grade C]' if row['grade'] == 'C' else ''}",
             "From": f"{int(row['k'])} {row['unit']}" if row["unit"] else "–",
-            _SHARE: _share_text(row),
+            self._heading: _value_text(row, ratio=self._of_ratios),
             "Verdict": ": ".join(
                 part for part in (word_of_reading, place) if part and part != "undecided"
             )
-            or place,
+            or "undecided",
             "Chance in a new setting": "–" if pd.isna(chance) else f"{chance:.0%}",
         }
 
@@ -115,22 +135,25 @@ class Verdict(TabularResult):
         """Draw every reading with the claimed range as a band; filled where it decides."""
         from ketastats.plots.forest import draw_forest
 
-        if "range" not in self.claim.facts:
+        if self.frame.empty:
             return draw_forest(self.frame, ax, xlabel="Share of people (%)", as_percent=True)
-        low, high = self.claim.range
+        if self._of_ratios:
+            label = f"Ratio of speeds (above {self.claim.range[0]:g}: earlier)"
+            return draw_forest(self.frame, ax, xlabel=label, reference=self.claim.range[0])
         return draw_forest(
             self.frame,
             ax,
             xlabel="Share of people (%)",
             as_percent=True,
-            band=(low, high),
-            band_label=f"claimed {range_text((low, high))}",
+            band=self.claim.range,
+            band_label=f"claimed {self.claim.range_text}",
         )
 
     def figure_text(self) -> str:
         """Return every row of the figure in words."""
         parts = [
-            f"{row['term']}: {_share_text(row)}%, {row['standing'] or 'no interval'}"
+            f"{row['term']}: {_value_text(row, ratio=self._of_ratios)}{'' if self._of_ratios else '%'}, "
+            f"{row['standing'] or 'no interval'}"
             for row in self.frame.to_dict("records")
         ]
         return (
@@ -161,17 +184,13 @@ class Verdict(TabularResult):
         }
 
 
-def _share_text(row: Mapping[Any, Any]) -> str:
-    """A share with its interval, or with its range over the years where it has none."""
-    text = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
+def _value_text(row: Mapping[Any, Any], *, ratio: bool) -> str:
+    """A share (or ratio) with its interval, or with its range over the years where it has none."""
+    form = number if ratio else percent
+    text = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], form)
     if pd.isna(row["conf_low"]) and not pd.isna(row["low_seen"]):
         text += f" (years {percent(row['low_seen'])} to {percent(row['high_seen'])})"
     return text
-
-
-def range_text(claimed: tuple[float, float]) -> str:
-    """Write a claimed range, such as ``30 to 40%``."""
-    return f"{100 * claimed[0]:g} to {100 * claimed[1]:g}%"
 
 
 def reading_row(
@@ -207,6 +226,8 @@ def reading_row(
         "probability_new": estimate.probability_new,
         "low_seen": estimate.low_seen,
         "high_seen": estimate.high_seen,
+        "bound_low": estimate.bound_low,
+        "bound_high": estimate.bound_high,
         "source": source,
         "rows": " ".join(estimate.rows),
         "note": " ".join(estimate.notes),
@@ -218,6 +239,59 @@ def reading_row(
         "conf_level": DECISION_LEVEL if has_interval else None,
         "method": method,
     }
+
+
+def decided(
+    claim: Claim,
+    frame: pd.DataFrame,
+    *,
+    where: str,
+    limits: tuple[str, ...],
+    capped: bool,
+    needed: str,
+    sources: tuple[Source, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Verdict:
+    """Let the first reading of a cohort decide, unless the design caps the verdict.
+
+    `where` says in whom and when, `needed` what cohort could carry the claim; the first of `limits`
+    is the reason where they cap it.
+    """
+    first = frame.iloc[0]
+    value = _value_in_words(first, ratio=claim.kind == "onset_ordering")
+    place = _place_in_words(claim, str(first["standing"]))
+    reason = f"{first['term']}, {where}: {value}, {place}."
+    verdict = str(first["verdict"])
+    if capped:
+        verdict, reason = NOT_TESTABLE, f"{limits[0]} In them: {reason[0].lower()}{reason[1:]}"
+    return Verdict(
+        frame,
+        claim,
+        verdict,
+        reason,
+        limits=limits,
+        needed=needed if capped else "",
+        sources=sources,
+        notes=notes,
+    )
+
+
+def _place_in_words(claim: Claim, place: str) -> str:
+    """Where an interval stands: against a range, or against the one bound of a sentence."""
+    if claim.kind == "rate_within":
+        where = place if place in ("inside", "outside") else "not clearly inside or outside"
+        return f"{where} the claimed {claim.range_text}"
+    return {
+        "inside": f"clearly {claim.range_text}, as claimed",
+        "outside": f"clearly not {claim.range_text}",
+    }.get(place, f"not clearly {claim.range_text} and not clearly otherwise")
+
+
+def _value_in_words(row: pd.Series, *, ratio: bool) -> str:
+    if ratio:
+        low, high = number(row["conf_low"]), number(row["conf_high"])
+        return f"{number(row['estimate'])} ({row['conf_level']:.0%} interval {low} to {high})"
+    return share_text(row)
 
 
 def verdict_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
