@@ -114,4 +114,6 @@ def _cells_of_cause(
     taken = (np.asarray(why) == cause) | (np.asarray(why) == CENSORED)
     if not taken.any():
         raise ValueError(f"nobody had an event of cause {cause}, and nobody was censored")
-    return taken, cut_into_cells(low[taken], high[taken], cuts=times)
+    # Under a constraint mass may lie before the first bound and after the last.
+    cuts = (0.0, *np.asarray(times, dtype=float).ravel(), np.inf)
+    return taken, cut_into_cells(low[taken], high[taken], cuts=cuts)

@@ -21,7 +21,7 @@ Bools = NDArray[np.bool_]
 TOLERANCE = 1e-8
 """Duality gap, in log-likelihood per subject, at which a fit counts as the maximum."""
 
-_RIDGE = 1e-11
+_RIDGES = (1e-11, 1e-8, 1e-5, 1e-2)
 _MOST_STEPS = 500
 _FEW_CELLS = 64  # up to here every cell starts with mass and every promising cell is let in at once
 _GRID = 24
@@ -175,8 +175,7 @@ def maximise(
         held = _let_in(held, excess)
         curvature = on.covered(held).products(weight / mass**2)
         direction = np.zeros_like(p)
-        # The step does not depend on the level; without it no digits are lost near the maximum.
-        direction[held] = _newton(curvature, excess[held], p[held])
+        direction[held] = _ascent(curvature, excess[held], p[held])
         p = _search(on, weight, slope, p, direction)
         held = np.flatnonzero(p > 0)
     raise NoConvergenceError(f"duality gap {gap:.1e} after {_MOST_STEPS} steps, wanted {tol:.0e}")
@@ -220,9 +219,25 @@ def _let_in(held: Ints, excess: Floats) -> Ints:
     return np.union1d(held, at)
 
 
-def _newton(curvature: Floats, gradient: Floats, p: Floats) -> Floats:
+def _ascent(curvature: Floats, excess: Floats, p: Floats) -> Floats:
+    """Newton step, damped as far as rounding in nearly flat directions asks for.
+
+    The step does not depend on the level of the gradient; without it no digits are lost near the
+    maximum. Where masses are not unique the curvature is singular, and an undamped step is noise.
+    """
+    scale = float(np.trace(curvature)) / p.size
+    step = np.zeros_like(p)
+    for ridge in _RIDGES:
+        step = _newton(curvature + ridge * scale * np.eye(p.size), excess, p)
+        step -= p * step.sum()  # rounding must not change the total
+        flat = float(np.abs(excess) @ np.abs(step)) * 1e-12
+        if float(excess @ step) > flat:
+            break
+    return step
+
+
+def _newton(h: Floats, gradient: Floats, p: Floats) -> Floats:
     """Minimise d'Hd/2 - g'd over steps d that keep the sum, with p + d >= 0 (active sets)."""
-    h = curvature + np.diag(np.full(p.size, _RIDGE * np.trace(curvature) / p.size))
     d = np.zeros_like(p)
     free = np.ones(p.size, dtype=bool)
     while True:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Callable
+from math import inf, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
 
 from ketastats.stats.npmle import Floats, Incidence, maximise
 
-_PRECISION = 1e-6  # of the likelihood-ratio statistic
-_CLOSE = 1e-7  # of the tilt, and so of half an interval's width
+_PRECISION = 1e-8  # of the likelihood-ratio statistic
+_FINEST = 1e-10  # duality gap that rounding leaves within reach
+_CLOSE = 1e-7  # of its root
 _SLIGHT = 1e-9  # a tilt that only chooses among equal maxima
-_MOST_DOUBLINGS = 40
+_MOST_EVALUATIONS = 60
 
 
 def fit_tolerance(n: float) -> float:
-    """Duality gap at which the likelihood-ratio statistic of `n` subjects is accurate to 1e-6."""
-    return max(1e-13, _PRECISION / (2 * n))
+    """Duality gap at which the likelihood-ratio statistic of `n` subjects is accurate to 1e-8, if rounding
+    allows."""
+    return max(_FINEST, _PRECISION / (2 * n))
 
 
 class Profile:
@@ -85,7 +87,7 @@ class Profile:
                 return edge
         value, p = 0.0, self._best.p
 
-        tol = min(self._tol, _SLIGHT / 100) if critical == 0 else self._tol
+        tol = min(self._tol, _SLIGHT / 10) if critical == 0 else self._tol
 
         def excess(tilt: float) -> float:
             nonlocal value, p
@@ -97,14 +99,36 @@ class Profile:
         if critical == 0:
             excess(_SLIGHT)
             return value
-        # The root of the statistic is nearly linear in the tilt, which keeps the search short.
-        low, high = 0.0, 2 * root / sqrt(self._n)
-        for _ in range(_MOST_DOUBLINGS):
-            if excess(high) >= 0:
-                brentq(excess, low, high, xtol=_CLOSE * high, rtol=_CLOSE)
-                return value
-            low, high = high, 2 * high
-        return edge  # approached without being reached
+        found = _crossing(excess, start=2 * root / sqrt(self._n), at_zero=-root)
+        return value if found else edge  # the edge may be approached without being reached
 
     def _statistic(self, mean_loglik: float) -> float:
         return max(0.0, 2 * self._n * (self._best.mean_loglik - mean_loglik))
+
+
+def _crossing(function: Callable[[float], float], *, start: float, at_zero: float) -> bool:
+    """Walk to where a rising function is zero, by secants inside a bracket; False if it stays below.
+
+    The root of the likelihood-ratio statistic is nearly linear in the tilt, so that a few steps
+    suffice.
+    """
+    before, value_before = 0.0, at_zero
+    low, high = 0.0, inf
+    at = start
+    for _ in range(_MOST_EVALUATIONS):
+        value = function(at)
+        if abs(value) <= _CLOSE:
+            return True
+        low, high = (at, high) if value < 0 else (low, at)
+        slope = (value - value_before) / (at - before)
+        before, value_before = at, value
+        secant = at - value / slope if slope > 0 else inf
+        if np.isinf(high):
+            at = float(np.clip(secant, 1.1 * at, 8 * at))
+        elif low < secant < high:
+            at = secant
+        else:
+            at = (low + high) / 2
+        if at == before:
+            return True
+    return bool(np.isfinite(high))

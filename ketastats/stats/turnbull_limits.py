@@ -92,7 +92,9 @@ class LikelihoodLimits:
         low, high = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
         given = as_weights(weight, low.size)
         used = given > 0
-        self._cells: Cells = cut_into_cells(low[used], high[used], cuts=times)
+        # Under a constraint mass may lie before the first bound and after the last.
+        cuts = (0.0, *np.asarray(times, dtype=float).ravel(), inf)
+        self._cells: Cells = cut_into_cells(low[used], high[used], cuts=cuts)
         self._profile = Profile(self._cells.cover, given[used])
 
     def survival(self, time: float, *, critical: float) -> tuple[float, float]:
