@@ -223,12 +223,14 @@ def number(value: float) -> str:
 
 
 def duration(hours: float) -> str:
-    """Write hours as a reader says them: ``4 h``, ``36 h``, ``7 days``, ``10.5 days``; ∞ if never."""
+    """Write hours as a reader says them: ``40 min``, ``36 h``, ``7 days``, ``10.5 days``, or never."""
     if math.isinf(hours):
-        return "∞"
+        return "never"
+    if 0 < abs(hours) < 1:
+        return f"{_short(60 * hours)} min"
     if abs(hours) < _HOURS_UNTIL:
-        return f"{hours:.3g} h"
-    return f"{hours / 24:.3g} days"
+        return f"{_short(hours)} h"
+    return f"{_short(hours / 24)} days"
 
 
 def duration_range(low: float, high: float) -> str:
@@ -237,9 +239,13 @@ def duration_range(low: float, high: float) -> str:
         return f"{duration(low)} or later" if low > 0 else "not known"
     if low == high:
         return duration(low)
-    if abs(high) < _HOURS_UNTIL:
-        return f"{low:.3g} to {high:.3g} h"
-    return f"{low / 24:.3g} to {high / 24:.3g} days"
+    unit, size = ("h", 1) if abs(high) < _HOURS_UNTIL else ("days", 24)
+    first, last = _short(low / size), _short(high / size)
+    return f"{first} {unit}" if first == last else f"{first} to {last} {unit}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def span_text(low: float, high: float, form: Any) -> str:

@@ -16,14 +16,13 @@ from ketastats.endpoints.schedule import assessment_times, first_assessment
 from ketastats.errors import UsageError, unknown_name
 from ketastats.instruments.registry import instrument as registry_instrument
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, in_shared_words, percent, text
+from ketastats.results import TabularResult, count, duration, in_shared_words, percent, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ALL = "all"
 _SLACK = 1e-9
-_HOURS_UP_TO = 72.0  # longer times are written in days
 _KINDS = {
     "earliest": "Earliest assessment of anybody",
     "median_first": "First assessment, median of those assessed",
@@ -106,7 +105,7 @@ class ScheduleResolution(TabularResult):
 
     def figure_text(self) -> str:
         """Return what the figure shows, in words."""
-        marks = ", ".join(hours_text(hours) for hours in self._horizons())
+        marks = ", ".join(duration(hours) for hours in self._horizons())
         lines = f" Vertical lines at {marks}." if marks else ""
         return (
             "Share of subjects assessed at least once after the first dose, against time. "
@@ -116,7 +115,7 @@ class ScheduleResolution(TabularResult):
     def __str__(self) -> str:
         parts = [self._sentence(name) for name in self.sizes]
         asked = [
-            f"{hours_text(hours)} {'can' if self.resolves(hours) else 'cannot'} be told apart"
+            f"{duration(hours)} {'can' if self.resolves(hours) else 'cannot'} be told apart"
             for hours in self._horizons()
         ]
         title = registry_instrument(str(self.frame["instrument"].iloc[0])).title
@@ -128,19 +127,19 @@ class ScheduleResolution(TabularResult):
         if of_group.empty:
             return f"{who}nobody of {self.sizes[name]} was assessed"
         share, finest = _share_text(self.required_share), self.finest(group=name)
-        by = f"by {hours_text(finest)}" if np.isfinite(finest) else "never reached"
-        first = hours_text(float(of_group["hours"].min()))
+        by = f"by {duration(finest)}" if np.isfinite(finest) else "never reached"
+        first = duration(float(of_group["hours"].min()))
         return f"{who}{share} of {self.sizes[name]} subjects {by}, the earliest at {first}"
 
     def _advice(self, horizon: float, name: str) -> str:
-        share, limit = self.seen_by(horizon, group=name), hours_text(horizon)
+        share, limit = self.seen_by(horizon, group=name), duration(horizon)
         title = registry_instrument(str(self.frame["instrument"].iloc[0])).title
         had = f"{percent(share)}% of {self.sizes[name]} subjects had a known {title} score"
         if self.resolves(horizon, group=name):
             return f"Relief within {limit} can be told from later relief: {had} by then."
         finest = self.finest(group=name)
         resolved = (
-            f"the finest onset that can be told apart is {hours_text(finest)}"
+            f"the finest onset that can be told apart is {duration(finest)}"
             if np.isfinite(finest)
             else "no onset can be told apart"
         )
@@ -237,20 +236,6 @@ def schedule_resolution(
     )
 
 
-def hours_text(hours: float) -> str:
-    """Write a time for a reader: minutes, hours or days; "never" if infinite."""
-    if np.isinf(hours):
-        return "never"
-    for unit, size, limit in (("min", 1 / 60, 1.0), ("h", 1.0, _HOURS_UP_TO + _SLACK)):
-        if hours < limit:
-            return f"{_short(hours / size)} {unit}"
-    return f"{_short(hours / 24)} days"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
-
-
 def _require_horizons(horizons: Sequence[float]) -> None:
     if not all(np.isfinite(hours) and hours > 0 for hours in horizons):
         raise UsageError("A horizon is a number of hours after the first dose, above 0")
@@ -319,7 +304,7 @@ def _share_text(share: float) -> str:
 def _measure(row: dict[Any, Any]) -> str:
     return _KINDS[str(row["kind"])].format(
         share="" if pd.isna(row["share"]) else _share_text(float(row["share"])),
-        horizon="" if pd.isna(row["horizon"]) else hours_text(float(row["horizon"])),
+        horizon="" if pd.isna(row["horizon"]) else duration(float(row["horizon"])),
     )
 
 
@@ -327,7 +312,7 @@ def _value(row: dict[Any, Any]) -> str:
     value = float(row["estimate"])
     if np.isnan(value):
         return "–"
-    return f"{percent(value)}%" if row["kind"] == "horizon" else hours_text(value)
+    return f"{percent(value)}%" if row["kind"] == "horizon" else duration(value)
 
 
 def _yes_or_no(value: Any) -> str:

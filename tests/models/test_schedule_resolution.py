@@ -6,7 +6,8 @@ import pytest
 
 import ketastats as ks
 from ketastats.errors import DataError, UsageError
-from ketastats.models.schedule_resolution import hours_text, schedule_resolution
+from ketastats.models.schedule_resolution import schedule_resolution
+from ketastats.results import duration
 
 INF, NAN = float("inf"), float("nan")
 
@@ -178,7 +179,7 @@ def test_the_order_of_rows_does_not_matter_and_the_table_is_not_changed():
     [(0.5, "30 min"), (4, "4 h"), (24, "24 h"), (72, "72 h"), (96, "4 days"), (INF, "never")],
 )
 def test_times_are_written_in_minutes_hours_or_days(hours, words):
-    assert hours_text(hours) == words
+    assert duration(hours) == words
 
 
 def test_the_sentence_and_the_words_of_the_figure():

@@ -1,0 +1,257 @@
+"""Covariates of a regression, by formula: checked columns of numbers with labels for a reader."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ketastats.checks.columns import missing_columns, missing_values, refuse
+from ketastats.checks.positions import flagged
+from ketastats.errors import Problem, UsageError, unknown_name
+
+Floats = NDArray[np.float64]
+
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CovariateDesign:
+    """The columns a formula makes of a table: `matrix` (n, p) and, per column, its names.
+
+    `columns` are formulaic's names, `labels` what a reader should see, `covariates` the term of the
+    formula each column belongs to. `unused` lists declared categories in which nobody is.
+    """
+
+    matrix: Floats
+    columns: tuple[str, ...]
+    labels: tuple[str, ...]
+    covariates: tuple[str, ...]
+    variables: tuple[str, ...]
+    unused: tuple[str, ...]
+    _levels: Mapping[str, Sequence[Any]] = field(repr=False)
+    _spec: Any = field(repr=False)
+
+    def of(self, table: pd.DataFrame, *, name: str) -> Floats:
+        """The same columns of another table, such as patients to predict for.
+
+        Raises
+        ------
+        DataError
+            If a variable is absent, missing in a row, or has a value that the fit has not seen.
+        """
+        if not isinstance(table, pd.DataFrame):
+            raise UsageError(f"{name} must be a pandas DataFrame, not {type(table).__name__}")
+        found = _variable_problems(table, self.variables, name)
+        for variable, levels in self._levels.items():
+            if variable not in table.columns:
+                continue
+            found += flagged(
+                table[variable].notna() & ~table[variable].isin(list(levels)),
+                "unknown_level",
+                name,
+                variable,
+                "holds a value that nobody had in the data the model was fitted to",
+                "Predict for the groups that were studied",
+            )
+        refuse(found, source=f"The table of {name}")
+        plain = _plain(table, self.variables, self._levels)
+        return _numbers(self._spec.get_model_matrix(plain, context={}), self.columns)
+
+
+def covariate_design(
+    table: pd.DataFrame,
+    formula: str,
+    *,
+    intercept: bool,
+    reference: Mapping[str, Any] | None = None,
+    name: str = "intervals",
+) -> CovariateDesign:
+    """Turn a formula into columns.
+
+    Parameters
+    ----------
+    table : DataFrame
+    formula : str
+        Right-hand side, such as ``"trt01a + age"``; text columns become groups, each against the
+        first.
+    intercept : bool
+        Keep the column of ones.
+    reference : mapping of column to value, optional
+        The group that the others are compared with.
+    name : str
+        What to call the table in messages.
+
+    Raises
+    ------
+    UsageError, DataError
+        If the formula does not fit the table, or a covariate is missing.
+    """
+    parsed = _parsed(formula)
+    variables = tuple(sorted(str(variable) for variable in parsed.required_variables))
+    refuse(_variable_problems(table, variables, name), source=f"The table of {name}")
+    levels = {
+        variable: _levels_of(table[variable], variable, reference or {})
+        for variable in variables
+        if _is_text(table[variable])
+    }
+    for variable in reference or {}:
+        if variable not in levels:
+            raise unknown_name("group column in the formula", str(variable), levels)
+    matrix, spec = _built(parsed, formula, _plain(table, variables, levels))
+    if INTERCEPT not in matrix.columns:
+        raise UsageError(
+            "Leave the intercept to the model: take '- 1' and '0 +' out of the formula"
+        )
+    columns = tuple(str(column) for column in matrix.columns if intercept or column != INTERCEPT)
+    labels, covariates = _names(spec)
+    return CovariateDesign(
+        matrix=_numbers(matrix, columns),
+        columns=columns,
+        labels=tuple(labels[column] for column in columns),
+        covariates=tuple(covariates[column] for column in columns),
+        variables=variables,
+        unused=_unused(table, levels),
+        _levels=levels,
+        _spec=spec,
+    )
+
+
+def _parsed(formula: str) -> Any:
+    from formulaic import Formula
+
+    if not isinstance(formula, str):
+        raise UsageError(f'formula is text, such as "trt01a + age", not {formula!r}')
+    right = formula.strip().removeprefix("~")
+    if "~" in right:
+        raise UsageError("formula is a right-hand side only: the times are in left and right")
+    try:
+        return Formula(f"1 + {right}" if right.strip() else "1")
+    except Exception:  # formulaic raises several kinds, with colours in the text
+        raise UsageError(
+            f'The formula {formula!r} cannot be read; write it like "trt01a + age" or '
+            '"C(trt01a) * log(age)"'
+        ) from None
+
+
+def _variable_problems(table: pd.DataFrame, variables: Sequence[str], name: str) -> list[Problem]:
+    found = missing_columns(table, variables, table=name)
+    found += missing_values(table, variables, table=name)
+    for variable in variables:
+        if variable in table.columns and pd.api.types.is_float_dtype(table[variable]):
+            found += flagged(
+                np.isinf(table[variable].to_numpy(dtype=float, na_value=np.nan)),
+                "infinite",
+                name,
+                variable,
+                "infinite",
+                "Correct the covariate, or leave the rows out",
+            )
+    return found
+
+
+def _is_text(column: pd.Series) -> bool:
+    kind = column.dtype
+    return isinstance(kind, pd.CategoricalDtype) or not (
+        pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)
+    )
+
+
+def _levels_of(column: pd.Series, variable: str, reference: Mapping[str, Any]) -> list[Any]:
+    """Groups in order: as declared or sorted, with the reference first."""
+    present = set(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = [level for level in column.cat.categories if level in present]
+    else:
+        levels = sorted(present, key=str)
+    if variable not in reference:
+        return levels
+    first = reference[variable]
+    if first not in present:
+        raise unknown_name(f"group in {variable}", str(first), [str(level) for level in levels])
+    return [first, *(level for level in levels if level != first)]
+
+
+def _plain(
+    table: pd.DataFrame, variables: Sequence[str], levels: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
+    """The variables in numpy's types, groups with only the levels that are in use."""
+    columns = {}
+    for variable in variables:
+        column = table[variable].reset_index(drop=True)
+        if variable in levels:
+            values = column.astype(object)  # without the declared categories that are not in use
+            columns[variable] = pd.Series(pd.Categorical(values, categories=levels[variable]))
+        elif pd.api.types.is_datetime64_any_dtype(column.dtype):
+            raise UsageError(f"{variable} is a date: turn it into a number or into groups")
+        else:
+            columns[variable] = column.astype(float)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
+
+
+def _built(parsed: Any, formula: str, plain: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+    from formulaic import model_matrix
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers that came out wrong are refused below
+            matrix = model_matrix(parsed, plain, na_action="ignore", context={})
+    except Exception as error:  # formulaic wraps whatever the formula's own code raises
+        raise UsageError(
+            f"The formula {formula!r} does not fit the table ({type(error).__name__}): it may use "
+            "columns, numbers, C() and functions such as log()"
+        ) from None
+    return pd.DataFrame(matrix), matrix.model_spec
+
+
+def _numbers(matrix: pd.DataFrame, columns: Sequence[str]) -> Floats:
+    numbers = np.asarray(matrix[list(columns)], dtype=float).reshape(len(matrix), len(columns))
+    bad = [c for c, fine in zip(columns, np.isfinite(numbers).all(axis=0), strict=True) if not fine]
+    if bad:
+        raise UsageError(
+            f"{', '.join(bad)} is not a number in every row, as when a logarithm is taken of 0"
+        )
+    return numbers
+
+
+def _names(spec: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """For each column its label and the term of the formula it belongs to."""
+    labels: dict[str, str] = {}
+    covariates: dict[str, str] = {}
+    contrasts = {factor.expr: state for factor, state in spec.factor_contrasts.items()}
+    for part in spec.structure:
+        term = str(part.term)
+        state = contrasts.get(term)
+        for column in part.columns:
+            covariates[column] = term
+            labels[column] = column
+            if state is not None:
+                labels[column] = _against(term, column, state)
+    return labels, covariates
+
+
+def _against(term: str, column: str, state: Any) -> str:
+    """`trt01a active against placebo`, where that is what the column means."""
+    if type(state.contrasts).__name__ != "TreatmentContrasts":
+        return column
+    base = state.contrasts.base
+    first = state.levels[0] if base not in state.levels else base
+    level = next((each for each in state.levels if column == f"{term}[T.{each}]"), None)
+    variable = term.removeprefix("C(").split(",")[0].rstrip(")").strip()
+    return column if level is None else f"{variable} {level} against {first}"
+
+
+def _unused(table: pd.DataFrame, levels: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    found = []
+    for variable, used in levels.items():
+        column = table[variable]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            found += [
+                f"{variable} {level}" for level in column.cat.categories if level not in set(used)
+            ]
+    return tuple(found)

@@ -1,0 +1,172 @@
+"""Share of people who reached an endpoint by each dose number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ketastats.plots.style import BLUE, GREY, INK, LINES, MARKERS, VERMILION, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = (BLUE, VERMILION, INK, GREY)
+_HATCHES = ("", "////", "....", "\\\\\\\\")
+_APART = 0.26  # of a dose, between the groups
+_LABEL = 24  # characters of a group's name
+_LINE = 12  # points, between the lines of numbers at risk
+
+
+def draw_dose_numbers(
+    frame: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    ylabel: str = "Reached (%)",
+    threshold: float | None = None,
+) -> Axes:
+    """Draw cumulative shares with limits, a box from bound to bound, and numbers at risk.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row per group and dose number
+        `group`, `dose`, `estimate`, `conf_low`, `conf_high`, `bound_low`, `bound_high` (shares),
+        `at_risk`. A missing estimate is left out; its box is drawn.
+    ax : Axes, optional
+    ylabel : str
+    threshold : float, optional
+        A claimed share, drawn as a line.
+    """
+    names = list(frame["group"].drop_duplicates())
+    axes = new_axes(ax, 3.3 + 0.17 * len(names))
+    for index, name in enumerate(names):
+        shift = _APART * (index - (len(names) - 1) / 2)
+        _draw_group(axes, frame[frame["group"] == name], index, shift)
+    doses = sorted(frame["dose"].unique())
+    axes.set_ylim(0, 103)
+    axes.set_ylabel(ylabel)
+    axes.set_xlabel("By dose number")
+    if not doses:
+        return axes
+    axes.set_xticks(doses)
+    axes.set_xlim(doses[0] - 0.6, doses[-1] + 0.6)
+    if threshold is not None:
+        _draw_threshold(axes, threshold)
+    _draw_key(axes, names)
+    _write_at_risk(axes, frame, names)
+    return axes
+
+
+def _draw_group(axes: Axes, part: pd.DataFrame, index: int, shift: float) -> None:
+    colour = _COLOURS[index % 4]
+    at = part["dose"].to_numpy(dtype=float) + shift
+    low, high = 100 * part["bound_low"].to_numpy(float), 100 * part["bound_high"].to_numpy(float)
+    axes.bar(
+        at,
+        high - low,
+        0.8 * _APART,
+        bottom=low,
+        facecolor=colour,
+        alpha=0.3,
+        hatch=_HATCHES[index % 4],
+        edgecolor=colour,
+        lw=0,
+        zorder=1,
+    )
+    known = part["estimate"].notna().to_numpy()
+    at, part = at[known], part[known]
+    share = 100 * part["estimate"].to_numpy(dtype=float)
+    ends = 100 * part[["conf_low", "conf_high"]].to_numpy(dtype=float)
+    axes.vlines(at, ends[:, 0], ends[:, 1], color=colour, lw=1.4, zorder=2)
+    axes.plot(np.repeat(at, 2), ends.ravel(), lw=0, marker="_", ms=6, color=colour, zorder=2)
+    axes.plot(
+        at,
+        share,
+        color=colour,
+        ls=LINES[index % 4],
+        lw=1.0,
+        marker=MARKERS[index % 4],
+        ms=6.5,
+        mfc=colour if index == 0 else "white",
+        mec=colour,
+        mew=1.5,
+        zorder=3,
+    )
+
+
+def _draw_threshold(axes: Axes, threshold: float) -> None:
+    axes.axhline(100 * threshold, color=GREY, lw=1, ls=(0, (1, 2)), zorder=0)
+    axes.annotate(
+        f"claimed {100 * threshold:g}%",
+        (0.0, 100 * threshold),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, 2),
+        textcoords="offset points",
+        fontsize=8.5,
+        color=INK,
+    )
+
+
+def _draw_key(axes: Axes, names: list[str]) -> None:
+    """What marks, bars and boxes mean, above the axes."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Line2D | Patch] = []
+    for index, name in enumerate(names):
+        colour = _COLOURS[index % 4]
+        label = "share, with limits" if len(names) == 1 else _plain(name)
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=colour,
+                ls=LINES[index % 4],
+                marker=MARKERS[index % 4],
+                mfc=colour if index == 0 else "white",
+                mec=colour,
+                label=label,
+            )
+        )
+    handles.append(Patch(facecolor=GREY, alpha=0.3, label="room left by early stopping"))
+    axes.legend(
+        handles=handles,
+        frameon=False,
+        fontsize=8.5,
+        ncols=min(3, len(handles)),
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+    )
+
+
+def _write_at_risk(axes: Axes, frame: pd.DataFrame, names: list[str]) -> None:
+    """Numbers at risk at each dose, under the axis."""
+
+    def write(x: float, line: float, words: str, align: str, *, data: bool) -> None:
+        axes.annotate(
+            words,
+            (x, 0),
+            xycoords=("data" if data else "axes fraction", "axes fraction"),
+            xytext=(0, -38 - _LINE * line),
+            textcoords="offset points",
+            ha=align,
+            va="top",
+            fontsize=8,
+            color=INK,
+        )
+
+    write(-0.02, 0, "At risk", "right", data=False)
+    for index, name in enumerate(names):
+        line = index + 1 if len(names) > 1 else 0
+        if len(names) > 1:
+            write(-0.02, line, _plain(name), "right", data=False)
+        part = frame[frame["group"] == name]
+        for dose, size in zip(part["dose"], part["at_risk"], strict=True):
+            write(float(dose), line, f"{int(size):,}", "center", data=True)
+
+
+def _plain(words: str) -> str:
+    """A name short enough for the figure, with nothing read as mathematics."""
+    short = words if len(words) <= _LABEL else words[: _LABEL - 1] + "…"
+    return short.replace("$", r"\$")
