@@ -29,7 +29,7 @@ from ketastats.results import (
 )
 from ketastats.stats.interval_incidence import IntervalIncidence
 from ketastats.stats.product_limit import aalen_johansen, survival_limits
-from ketastats.stats.turnbull_limits import EXACT, IRREGULAR, chi_square_critical, schedule_kind
+from ketastats.stats.turnbull_limits import COMMON, EXACT, chi_square_critical, schedule_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,7 +185,7 @@ def _estimates(
         for number, event in enumerate(present)
         for time in times
     )
-    return {EXACT: "log-log", IRREGULAR: "likelihood_wide"}.get(kind, "likelihood"), found
+    return {EXACT: "log-log", COMMON: "likelihood"}.get(kind, "likelihood_wide"), found
 
 
 def _row(

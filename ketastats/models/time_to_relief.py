@@ -128,7 +128,9 @@ def time_to_relief(
     limits : str, default "auto"
         "likelihood" (chi-square), "bootstrap", "banerjee_wellner", "subsampling" or "greenwood"
         (exact times only). "auto" takes the one that holds on the schedule at hand: likelihood with
-        few common times, banerjee_wellner with irregular ones, greenwood with exact times.
+        several assessments per subject, banerjee_wellner with one at an irregular time each,
+        greenwood with exact times. Bootstrap holds with few common times, subsampling with irregular
+        ones; the notes say which was used, and where it does not hold.
     conf_level : float
     replicates, seed : int
         Of bootstrap and subsampling.

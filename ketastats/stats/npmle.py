@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -58,8 +58,8 @@ class Incidence:
 
     def mass(self, p: Floats) -> Floats:
         """Sum the masses `p` (K,) over the cells of each observation."""
-        below = np.concatenate(([0.0], np.cumsum(p)))
-        part = below[self.stop] - below[self.start]
+        below, rest = _running_sum(p)
+        part = (below[self.stop] - below[self.start]) + (rest[self.stop] - rest[self.start])
         return part if self.one_range_each else self._per_row(part)
 
     def score(self, value: Floats) -> Floats:
@@ -239,44 +239,56 @@ def _ascent(curvature: Floats, excess: Floats, p: Floats) -> Floats:
 def _newton(h: Floats, gradient: Floats, p: Floats) -> Floats:
     """Minimise d'Hd/2 - g'd over steps d that keep the sum, with p + d >= 0 (active sets)."""
     d = np.zeros_like(p)
-    free = np.ones(p.size, dtype=bool)
+    free, is_free = np.arange(p.size), np.ones(p.size, dtype=bool)
     while True:
-        fixed = ~free
-        rhs = gradient[free]
-        kept = 0.0
-        if fixed.any():
-            rhs = rhs + h[np.ix_(free, fixed)] @ p[fixed]
-            kept = float(p[fixed].sum())
-        both = cho_solve(
-            cho_factor(h[np.ix_(free, free)]), np.column_stack((rhs, np.ones(rhs.size)))
-        )
-        wanted = both[:, 0] - both[:, 1] * (both[:, 0].sum() - kept) / both[:, 1].sum()
-        ahead = np.where(fixed, -p, 0.0)
-        ahead[free] = wanted
-        below = free & (p + ahead < 0)
-        if not below.any():
+        fixed = np.flatnonzero(~is_free)
+        both = np.ones((free.size, 2), order="F")
+        both[:, 0] = gradient[free]
+        if fixed.size:
+            both[:, 0] += h[free[:, None], fixed] @ p[fixed]
+        _, solved, failed = dposv(h[free[:, None], free] if fixed.size else h, both)
+        if failed:
+            raise NoConvergenceError("the curvature of the log-likelihood is not positive")
+        total = solved.sum(axis=0)
+        ahead = -p
+        ahead[free] = solved[:, 0] - solved[:, 1] * ((total[0] - p[fixed].sum()) / total[1])
+        below = free[p[free] + ahead[free] < 0]
+        if below.size == 0:
             return ahead
-        room = (p + d)[below] / (d - ahead)[below]
-        d = d + float(room.min()) * (ahead - d)
-        hit = np.flatnonzero(below)[room <= room.min() * (1 + 1e-12)]
+        room = (p[below] + d[below]) / (d[below] - ahead[below])
+        least = float(room.min())
+        d += least * (ahead - d)
+        hit = below[room <= least * (1 + 1e-12)]
         d[hit] = -p[hit]
-        free[hit] = False
+        is_free[hit] = False
+        free = np.flatnonzero(is_free)
 
 
 def _search(on: Incidence, weight: Floats, slope: Floats, p: Floats, direction: Floats) -> Floats:
     """Walk along the direction as far as the log-likelihood rises enough (Armijo)."""
-    mass, change = on.mass(p), on.mass(direction)
-    rise = float(weight @ (change / mass) + slope @ direction)
-    share, linear = 1.0, float(slope @ direction)
+    growth, linear = on.mass(direction) / on.mass(p), float(slope @ direction)
+    rise = float(weight @ growth) + linear
+    share = _MOST_LOST / max(_MOST_LOST, -float(growth.min()))
     while share > 1e-10:
-        growth = share * change / mass
-        if growth.min() > -_MOST_LOST:
-            gained = float(weight @ np.log1p(growth)) + share * linear
-            if gained >= 0.1 * share * rise:
-                break
+        gained = float(weight @ np.log1p(share * growth)) + share * linear
+        if gained >= 0.1 * share * rise:
+            break
         share /= 2
     moved = np.maximum(p + share * direction, 0.0)
     return np.asarray(moved / moved.sum())
+
+
+def _running_sum(p: Floats) -> tuple[Floats, Floats]:
+    """Sums of the first 0, 1, ... values, and what rounding took from each.
+
+    Without the second part the small mass of an interval, a difference of two sums near 1, would
+    lose the digits that the gap needs.
+    """
+    total = np.concatenate(([0.0], np.cumsum(p)))
+    before, after = total[:-1], total[1:]
+    added = after - before
+    lost = (before - (after - added)) + (p - added)
+    return total, np.concatenate(([0.0], np.cumsum(lost)))
 
 
 def as_weights(values: ArrayLike | None, size: int) -> Floats:

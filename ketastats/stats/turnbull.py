@@ -187,7 +187,8 @@ def turnbull(
     cells = cut_into_cells(low, high)
     total = float(given.sum())
     start = _product_limit(cells, given) if _right_censored(low, high) else None
-    fit = maximise(cells.cover, given / total, candidates=cells.maximal, initial=start, tol=tol)
+    cover, weights = _alike_together(cells, given / total)
+    fit = maximise(cover, weights, candidates=cells.maximal, initial=start, tol=tol)
     held = fit.p > 0
     return Turnbull(
         left=cells.left[held],
@@ -200,6 +201,19 @@ def turnbull(
         _cells=cells,
         _fit=fit,
     )
+
+
+def _alike_together(cells: Cells, weight: Floats) -> tuple[Incidence, Floats]:
+    """Intervals that cover the same maximal intersections as one, with their weights summed."""
+    at = np.concatenate(([0], np.cumsum(cells.maximal)))
+    size = cells.left.size + 1
+    pairs, index = np.unique(at[cells.start] * size + at[cells.stop], return_inverse=True)
+    if pairs.size == weight.size:
+        return cells.cover, weight
+    first = np.zeros(pairs.size, dtype=np.intp)
+    first[index] = np.arange(index.size)
+    cover = Incidence.of_ranges(cells.start[first], cells.stop[first], cells.left.size)
+    return cover, np.asarray(np.bincount(index, weight), dtype=float)
 
 
 def _right_censored(low: Floats, high: Floats) -> bool:
@@ -221,6 +235,7 @@ def _product_limit(cells: Cells, weight: Floats) -> Floats:
 
 
 def checked_bounds(left: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats]:
+    """Return both bounds as arrays, or raise `ValueError` if they are no intervals."""
     low, high = (np.atleast_1d(np.asarray(side, dtype=float)) for side in (left, right))
     if low.ndim != 1 or low.shape != high.shape or low.size == 0:
         raise ValueError("left and right must be two lists of equal length, at least one interval")

@@ -2,9 +2,11 @@
 
 Which limits hold depends on the schedule. With few common assessment times the masses between them
 are the parameters of a multinomial likelihood, and likelihood ratios have their usual chi-square
-law. With irregular times the estimate converges at the slower rate n^(1/3), ordinary bootstrap and
-chi-square fail, and the likelihood ratio of a value of the curve has Banerjee and Wellner's law.
-The restricted mean is a smooth function of the curve and keeps the chi-square law under both.
+law. With irregular times the estimate converges at the slower rate n^(1/3) and the ordinary
+bootstrap fails. With one assessment per subject the likelihood ratio of a value of the curve then
+has Banerjee and Wellner's law; with several its law is not known, Banerjee and Wellner's limits
+are too narrow in simulations and chi-square ones a little wide (`benchmarks/curve_coverage.py`).
+The restricted mean is a smooth function of the curve and keeps the chi-square law throughout.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from ketastats.stats.profile_limits import Profile
 from ketastats.stats.turnbull import Cells, Turnbull, cut_into_cells, turnbull
 
 COMMON = "few common times"
-IRREGULAR = "irregular times"
+IRREGULAR = "several irregular times each"
+ONE_EACH = "one irregular time each"
 EXACT = "exact times"
 
 _BANERJEE_WELLNER = {
@@ -45,7 +48,8 @@ def schedule_kind(left: ArrayLike, right: ArrayLike, weight: ArrayLike | None = 
     Returns
     -------
     `EXACT` if every time is exact or right-censored; `COMMON` if at least 80% of the finite bounds
-    after 0 of the other intervals lie at times that at least 5 subjects share; else `IRREGULAR`.
+    after 0 of the other intervals lie at times that at least 5 subjects share; else `ONE_EACH` if no
+    interval has two assessments for ends (current status data), or `IRREGULAR`.
     """
     low, high = (np.asarray(side, dtype=float) for side in (left, right))
     n = as_weights(weight, low.size)
@@ -59,7 +63,9 @@ def schedule_kind(left: ArrayLike, right: ArrayLike, weight: ArrayLike | None = 
     _, at = np.unique(bounds[told], return_inverse=True)
     sharing = np.bincount(at, counts[told])[at]
     share = float(counts[told][sharing >= _SHARED_BY].sum() / counts[told].sum())
-    return COMMON if share >= _MOSTLY else IRREGULAR
+    if share >= _MOSTLY:
+        return COMMON
+    return IRREGULAR if (between & (low > 0)).any() else ONE_EACH
 
 
 class LikelihoodLimits:
