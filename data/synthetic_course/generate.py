@@ -3,12 +3,13 @@
 Run from the checkout: .venv/bin/python data/synthetic_course/generate.py [folder]
 
 Numbers here are chosen to exercise every step of an onset and durability analysis, not to resemble
-any real group of patients.
+any real group of patients. All times are hours since the first dose, unless a name says days.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,99 +17,157 @@ import pandas as pd
 
 SEED = 20261124
 N_KETAMINE, N_CONVENTIONAL = 90, 60
+DAY = 24.0
 SERIES_DAYS = np.array([0, 3, 7, 10, 14, 17])
-VISIT_HOURS = {
+BASELINE = -20.0
+VISITS = {  # weeks 1 and 2: two hours before that day's infusion is due
     "4 h": 4, "24 h": 24, "72 h": 72, "Week 1": 166, "Week 2": 334, "Week 3": 502, "Week 4": 672,
     "Week 6": 1008, "Week 8": 1344, "Week 12": 2016, "Week 16": 2688, "Week 20": 3360,
     "Week 24": 4032,
 }  # fmt: skip
-EFFECT_HALF_LIFE = 24.0 * 120  # hours after the last dose until half of the effect is gone
+FIRST_DAYS_END = 100.0  # assessments up to here are on time, and of the ketamine arm only
+EFFECT_HALF_LIFE = 120 * DAY  # after the very last dose
+LAPSE_EFFECT = 0.4  # share of the effect that is left while benefit is lost for a spell
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is true of a patient; the tables show some of it."""
+
+    usubjid: str
+    ketamine: bool
+    base: int  # MADRS at baseline
+    responds: bool
+    full: float  # share of the baseline score that treatment can take away
+    onset: float  # hours to half of that
+    stays: bool
+    end: float  # of follow-up
+    doses: list[float]
+    rescue: float  # infinite if never
+    lapses: list[tuple[float, float]]
 
 
 def main(folder: Path) -> None:
-    """Write subjects, doses, scores, medications and the description of the cohort."""
+    """Write subjects, doses, scores and medications."""
     rng = np.random.default_rng(SEED)
-    tables: dict[str, list[dict[str, object]]] = {
-        name: [] for name in ("subjects", "doses", "scores", "medications")
-    }
+    tables: dict[str, list[Row]] = {"subjects": [], "doses": [], "scores": [], "medications": []}
     for number in range(N_KETAMINE + N_CONVENTIONAL):
-        ketamine = number < N_KETAMINE
-        _one_patient(rng, f"syn-{number + 1:03d}", tables, ketamine=ketamine)
+        patient = _patient(rng, number)
+        tables["scores"] += _scores(rng, patient)
+        tables["doses"] += _dose_rows(patient)
+        tables["medications"] += _rescue_rows(patient)
+        tables["subjects"].append(_subject(rng, patient))
     for name, rows in tables.items():
         table = pd.DataFrame(rows).assign(studyid="SYNTHETIC")
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 
 
-def _one_patient(
-    rng: np.random.Generator,
-    usubjid: str,
-    tables: dict[str, list[dict[str, object]]],
-    *,
-    ketamine: bool,
-) -> None:
+def _patient(rng: np.random.Generator, number: int) -> Patient:
+    ketamine = number < N_KETAMINE
     base = int(rng.integers(26, 45))
-    responds = rng.random() < (0.62 if ketamine else 0.45)
-    full = rng.uniform(0.6, 0.95) if responds else rng.uniform(0.0, 0.35)
-    onset = rng.lognormal(np.log(30.0 if ketamine else 600.0), 0.9)  # hours to half the effect
-    stays = rng.random() < 0.8
-    end = float(VISIT_HOURS["Week 24"]) if stays else float(rng.uniform(200, 3800))
+    responds = bool(rng.random() < (0.62 if ketamine else 0.45))
+    full = float(rng.uniform(0.6, 0.95) if responds else rng.uniform(0.0, 0.35))
+    onset = float(rng.lognormal(np.log(30.0 if ketamine else 600.0), 0.9))
+    stays = bool(rng.random() < 0.8)
+    end = float(VISITS["Week 24"]) if stays else float(rng.uniform(200, 3800))
     doses = _doses(rng, end, responds=responds) if ketamine else [0.0]
-    end_of_treatment = doses[-1] if ketamine else np.inf
-    rescue = float(rng.uniform(100, 2500)) if not responds and rng.random() < 0.25 else np.inf
-    for visit, (name, hours) in enumerate({"Baseline": -20, **VISIT_HOURS}.items()):
-        slip = 24.0 * rng.choice((-1, 0, 1), p=(0.08, 0.84, 0.08)) if hours > 100 else 0.0
-        at = 0.0 if hours < 0 else hours + slip
-        if hours > 0 and (at > end or rng.random() < 0.1 or (not ketamine and hours < 160)):
-            continue
-        last = max([dose for dose in doses if dose <= at], default=0.0)
-        fading = 0.5 ** (max(at - last, 0.0) / EFFECT_HALF_LIFE) if at > end_of_treatment else 1.0
-        effect = 0.0 if hours < 0 else full * fading * (1 - 0.5 ** ((at / onset) ** 1.2))
-        score = int(
-            np.clip(round(base * (1 - effect) + (0 if hours < 0 else rng.normal(0, 2.2))), 0, 60)
-        )
-        tables["scores"].append(
-            {"usubjid": usubjid, "paramcd": "madrs", "avisit": name, "avisitn": visit,
-             "afrlt": -20.0 if hours < 0 else at, "aval": score}
-        )  # fmt: skip
-    for exseq, at in enumerate(doses, start=1):
-        drug = (
-            ("ketamine", "INTRAVENOUS", 40.0, 40.0)
-            if ketamine
-            else ("escitalopram", "ORAL", 10.0, np.nan)
-        )
-        tables["doses"].append(
-            dict(zip(("usubjid", "exseq", "afrlt", "extrt", "exroute", "exdose", "exdur"),
-                     (usubjid, exseq, at, *drug), strict=True))
-        )  # fmt: skip
-    if np.isfinite(rescue) and rescue < end:
-        tables["medications"].append(
-            {"usubjid": usubjid, "cmclas": "BENZODIAZEPINE", "cmdecod": "lorazepam",
-             "cmcat": "RESCUE", "cmstrlt": round(rescue), "cmenrlt": round(rescue) + 24}
-        )  # fmt: skip
-    failed = not responds and len(doses) < len(SERIES_DAYS) and ketamine
-    reason = "" if stays and not failed else "LACK OF EFFICACY" if not responds else "WITHDRAWAL"
-    tables["subjects"].append(
-        {"usubjid": usubjid, "trt01a": "KETAMINE" if ketamine else "CONVENTIONAL",
-         "age": int(rng.integers(21, 70)), "sex": "F" if rng.random() < 0.6 else "M",
-         "diagnosis": "trd", "ntrials_failed": int(rng.integers(2, 6)), "eosafrlt": round(end),
-         "eosstt": "COMPLETED" if stays else "DISCONTINUED", "dcsreas": reason}
-    )  # fmt: skip
+    rescued = not responds and rng.random() < 0.25
+    rescue = float(rng.uniform(100, 2500)) if rescued else np.inf
+    lapses = _lapses(np.random.default_rng([SEED, number]), end) if responds else []
+    usubjid = f"syn-{number + 1:03d}"
+    return Patient(
+        usubjid, ketamine, base, responds, full, onset, stays, end, doses, rescue, lapses
+    )
 
 
 def _doses(rng: np.random.Generator, end: float, *, responds: bool) -> list[float]:
-    """Six infusions with dates that slip, some series broken off, and later single doses."""
+    """Six infusions with times that slip, some series broken off, and later single doses."""
     slips = np.concatenate(([0.0], rng.integers(-4, 20, SERIES_DAYS.size - 1)))
-    series = SERIES_DAYS * 24.0 + slips
+    series = SERIES_DAYS * DAY + slips
     broken = not responds and rng.random() < 0.35
     given = series[: int(rng.integers(3, 6))] if broken else series
     later: list[float] = []
     at = series[-1]
     while responds and not broken:
-        at += float(rng.integers(21, 60)) * 24
+        at += float(rng.integers(21, 60)) * DAY
         if at > end or rng.random() < 0.25:
             break
         later.append(at)
     return [float(dose) for dose in (*given, *later) if dose <= end]
+
+
+def _lapses(rng: np.random.Generator, end: float) -> list[tuple[float, float]]:
+    """Spells in which benefit is lost, from the third week on."""
+    found = []
+    at = 21 * DAY + rng.exponential(90 * DAY)
+    while at < end:
+        back = at + rng.uniform(10, 45) * DAY
+        found.append((float(at), float(back)))
+        at = back + rng.exponential(90 * DAY)
+    return found
+
+
+def _effect(patient: Patient, at: float) -> float:
+    """Share of the baseline score that is taken away at an hour after the first dose."""
+    effect = patient.full * (1 - 0.5 ** ((at / patient.onset) ** 1.2))
+    if patient.ketamine:  # the daily medicine goes on to the end
+        effect *= 0.5 ** (max(at - patient.doses[-1], 0.0) / EFFECT_HALF_LIFE)
+    lapsed = any(start <= at < back for start, back in patient.lapses)
+    return float(effect * (LAPSE_EFFECT if lapsed else 1.0))
+
+
+def _scores(rng: np.random.Generator, patient: Patient) -> list[Row]:
+    seen = [("Baseline", 0, BASELINE, patient.base)]
+    for number, (name, due) in enumerate(VISITS.items(), start=1):
+        early = due <= FIRST_DAYS_END
+        at = float(due) if early else due + DAY * rng.choice((-1, 0, 1), p=(0.08, 0.84, 0.08))
+        if at > patient.end or rng.random() < 0.1 or (early and not patient.ketamine):
+            continue
+        expected = patient.base * (1 - _effect(patient, at))
+        seen.append((name, number, at, int(np.clip(round(expected + rng.normal(0, 2.2)), 0, 60))))
+    return [
+        {"usubjid": patient.usubjid, "paramcd": "madrs", "avisit": name, "avisitn": number,
+         "afrlt": at, "aval": score}
+        for name, number, at, score in seen
+    ]  # fmt: skip
+
+
+def _dose_rows(patient: Patient) -> list[Row]:
+    drug = {"extrt": "escitalopram", "exroute": "ORAL", "exdose": 10.0, "exdur": np.nan}
+    if patient.ketamine:
+        drug = {"extrt": "ketamine", "exroute": "INTRAVENOUS", "exdose": 40.0, "exdur": 40.0}
+    return [
+        {"usubjid": patient.usubjid, "exseq": exseq, "afrlt": at} | drug
+        for exseq, at in enumerate(patient.doses, start=1)
+    ]
+
+
+def _rescue_rows(patient: Patient) -> list[Row]:
+    if patient.rescue >= patient.end:
+        return []
+    start = round(patient.rescue)
+    return [
+        {"usubjid": patient.usubjid, "cmclas": "BENZODIAZEPINE", "cmdecod": "lorazepam",
+         "cmcat": "RESCUE", "cmstrlt": start, "cmenrlt": start + 24}
+    ]  # fmt: skip
+
+
+def _subject(rng: np.random.Generator, patient: Patient) -> Row:
+    failed = patient.ketamine and not patient.responds and len(patient.doses) < SERIES_DAYS.size
+    without = "WITHDRAWAL" if patient.responds else "LACK OF EFFICACY"
+    return {
+        "usubjid": patient.usubjid,
+        "trt01a": "KETAMINE" if patient.ketamine else "CONVENTIONAL",
+        "age": int(rng.integers(21, 70)),
+        "sex": "F" if rng.random() < 0.6 else "M",
+        "diagnosis": "trd",
+        "ntrials_failed": int(rng.integers(2, 6)),
+        "eosafrlt": round(patient.end),
+        "eosstt": "COMPLETED" if patient.stays else "DISCONTINUED",
+        "dcsreas": "" if patient.stays and not failed else without,
+    }
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ def load_antidepressant_trial() -> Cohort:
     return load_cohort(shipped("data", "antidepressant_hamd17"))
 
 
+def load_synthetic_course() -> Cohort:
+    """Load the made-up ketamine course: 150 patients, two arms, MADRS to week 24. No evidence of anything."""
+    return load_cohort(shipped("data", "synthetic_course"))
+
+
 def load_psychotherapy_trials() -> pd.DataFrame:
     """Load responders in psychotherapy trials: 569 comparisons, 437 trials, 8 disorders."""
     return _typed(

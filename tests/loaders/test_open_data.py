@@ -54,6 +54,19 @@ def test_the_antidepressant_trial_gives_its_printed_responders_at_any_visit(tria
     assert per_arm(ever.groupby("trt01a").sum()) == (38, 33)
 
 
+def test_the_synthetic_course_has_the_patients_its_readme_counts_and_says_that_it_is_made_up():
+    course = ks.load_synthetic_course()
+    assert course.provenance == "synthetic"
+    assert course.subjects["trt01a"].value_counts().to_dict() == {
+        "KETAMINE": 90,
+        "CONVENTIONAL": 60,
+    }
+    assert len(course.doses) == 660
+    assert len(course.scores) == 1671
+    assert len(course.medications) == 16
+    assert set(course.scores["paramcd"]) == {"madrs"}
+
+
 # disorder: responders, people, pooled, low, high, pooled control; printed to three decimals.
 METAPSY = {
     "Generalized Anxiety Disorder": (783, 2162, 0.359, 0.312, 0.409, 0.149),
