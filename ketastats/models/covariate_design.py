@@ -93,7 +93,7 @@ def covariate_design(
         If the formula does not fit the table, or a covariate is missing.
     """
     parsed = _parsed(formula)
-    variables = tuple(sorted(str(variable) for variable in parsed.required_variables))
+    variables = formula_variables(formula)
     refuse(_variable_problems(table, variables, name), source=f"The table of {name}")
     levels = {
         variable: _levels_of(table[variable], variable, reference or {})
@@ -122,6 +122,11 @@ def covariate_design(
     )
 
 
+def formula_variables(formula: str) -> tuple[str, ...]:
+    """Columns of the table that a formula names, sorted; `UsageError` if it cannot be read."""
+    return tuple(sorted(str(variable) for variable in _parsed(formula).required_variables))
+
+
 def _parsed(formula: str) -> Any:
     from formulaic import Formula
 
@@ -129,7 +134,9 @@ def _parsed(formula: str) -> Any:
         raise UsageError(f'formula is text, such as "trt01a + age", not {formula!r}')
     right = formula.strip().removeprefix("~")
     if "~" in right:
-        raise UsageError("formula is a right-hand side only: the times are in left and right")
+        raise UsageError(
+            "formula is the right-hand side only: what comes before ~ is in the table's own columns"
+        )
     try:
         return Formula(f"1 + {right}" if right.strip() else "1")
     except Exception:  # formulaic raises several kinds, with colours in the text

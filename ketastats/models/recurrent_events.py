@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from scipy.special import ndtr
 
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.at_risk_spans import checked_spans
+from ketastats.models.covariate_design import covariate_design, formula_variables
 from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number
@@ -64,8 +64,6 @@ MODELS = {
 }
 """Models of `recurrent_events` by name."""
 
-_CONTRAST = re.compile(r"^(?:C\()?(\w+)\)?\[T\.(.*)\]$", re.DOTALL)
-
 _VARIANCES = {
     "row": "robust, each row a cluster of its own",
     "model": "from the information matrix",
@@ -78,7 +76,7 @@ class RecurrentEvents(TabularResult):
     """One row per coefficient.
 
     `estimate`, `std_error` and the limits are on the log scale; `ratio`, `ratio_low`, `ratio_high`
-    are their exponentials. `reference` is the value that a contrast of a text column is against.
+    are their exponentials.
     `std_error_model` is that of the information matrix.
     """
 
@@ -88,7 +86,7 @@ class RecurrentEvents(TabularResult):
         rows = self.frame.to_dict("records")
         return pd.DataFrame(
             {
-                "Covariate": [_named(row) for row in rows],
+                "Covariate": [str(row["term"]) for row in rows],
                 f"{self._model().ratio.capitalize()} ({level} interval)": [
                     estimate_text(row["ratio"], row["ratio_low"], row["ratio_high"], number)
                     for row in rows
@@ -107,12 +105,12 @@ class RecurrentEvents(TabularResult):
         shown = self.frame[["ratio", "ratio_low", "ratio_high"]].set_axis(
             ["estimate", "conf_low", "conf_high"], axis=1
         )
-        shown.insert(0, "term", [_named(row) for row in self.frame.to_dict("records")])
+        shown.insert(0, "term", list(self.frame["term"]))
         return draw_forest(shown, ax, xlabel=self._model().ratio.capitalize(), reference=1.0)
 
     def __str__(self) -> str:
         parts = [
-            f"{_named(row)} {number(row['ratio'])} ({row['conf_level']:.0%} interval "
+            f"{row['term']} {number(row['ratio'])} ({row['conf_level']:.0%} interval "
             f"{number(row['ratio_low'])} to {number(row['ratio_high'])})"
             for row in self.frame.to_dict("records")
         ]
@@ -133,6 +131,7 @@ def recurrent_events(
     model: str = "lwyy",
     ties: str = "breslow",
     variance: str | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
 ) -> RecurrentEvents:
     """Compare how often an event comes back, such as a relapse under maintenance.
@@ -145,7 +144,7 @@ def recurrent_events(
         of). Several spans of one episode may carry covariates that change.
     formula : str
         Right-hand side, such as ``"trt01a + base"``; text columns enter as contrasts with the first
-        value in alphabetical order.
+        value in alphabetical order, or with their `reference`.
     model : str, default "lwyy"
         A key of `MODELS`.
     ties : {"breslow", "efron"}
@@ -154,6 +153,8 @@ def recurrent_events(
         For "ag": "row" (robust, each row a cluster of its own, as R's `coxph(robust = TRUE)`
         without a cluster; the default) or "model" (inverse information). The other models are
         always robust by "subject"; Andersen-Gill robust by subject is "lwyy".
+    reference : mapping of column to value, optional
+        The group that the others are compared with.
     conf_level : float, default 0.95
 
     Returns
@@ -176,14 +177,21 @@ def recurrent_events(
         raise UsageError(f'ties must be "breslow" or "efron", not {ties!r}')
     conf_level = checked_level(conf_level)
     episodes = model.startswith("pwp")
-    table = checked_spans(table, episodes=episodes, complete=_columns_in(formula))
+    table = checked_spans(table, episodes=episodes, complete=formula_variables(formula))
     if not (table["event"] == 1).any():
         raise UsageError("There are no events in the table, so there is nothing to compare")
-    design = _design(table, formula)
+    design = covariate_design(
+        table, formula, intercept=False, reference=reference, name="spans at risk"
+    )
+    if not design.columns:
+        raise UsageError(
+            f"The formula {formula!r} compares nothing: a column with one value only, such as one "
+            "group, has no contrast"
+        )
     start, stop = _clock(table, model)
     try:
         fit = cox_regression(
-            design.to_numpy(dtype=float),
+            design.matrix,
             stop,
             table["event"].to_numpy(dtype=float),
             start=start,
@@ -191,11 +199,10 @@ def recurrent_events(
             ties=ties,
         )
     except (AliasedError, MonotoneLikelihoodError) as error:
-        raise UsageError(_no_fit(error, list(design.columns))) from None
+        raise UsageError(_no_fit(error, list(design.labels))) from None
     except ValueError as error:  # such as the logarithm of zero in a formula
         raise UsageError(f"The formula {formula!r} does not fit the table: {error}") from None
-    rows = _rows(fit, list(design.columns), _covariance(fit, chosen, table), conf_level)
-    _name_references(rows, table)
+    rows = _rows(fit, list(design.labels), _covariance(fit, chosen, table), conf_level)
     shared = {
         "model": model,
         "ties": ties,
@@ -205,7 +212,7 @@ def recurrent_events(
         "conf_level": conf_level,
         "method": f"{model}_{ties}",
     }
-    own = ("reference", "model", "ties", "variance", "events", "ratio", "ratio_low", "ratio_high")
+    own = ("model", "ties", "variance", "events", "ratio", "ratio_low", "ratio_high")
     frame = in_shared_words([{**row, **shared} for row in rows], own=(*own, "std_error_model"))
     kind = MODELS[model]
     notes = (
@@ -273,65 +280,10 @@ def _rows(
     return rows
 
 
-def _name_references(rows: list[dict[str, Any]], table: pd.DataFrame) -> None:
-    """Add to each plain contrast of a column the value it is against: the one without a term."""
-    contrasts = [_CONTRAST.match(str(row["term"])) for row in rows]
-    for row, contrast in zip(rows, contrasts, strict=True):
-        if contrast is None or contrast[1] not in table.columns:
-            continue
-        others = {c[2] for c in contrasts if c is not None and c[1] == contrast[1]}
-        left = [v for v in table[contrast[1]].drop_duplicates().astype(str) if v not in others]
-        if len(left) == 1:
-            row["reference"] = left[0]
-
-
-def _named(row: Mapping[Any, Any]) -> str:
-    against = row.get("reference")
-    return str(row["term"]) if pd.isna(against) else f"{row['term']} against {against}"
-
-
 def _p_text(value: float) -> str:
     if pd.isna(value):
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _columns_in(formula: str) -> list[str]:
-    """Columns of the table that a formula names."""
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-
-    if not isinstance(formula, str) or "~" in formula:
-        raise UsageError(
-            f'formula is the right-hand side only, such as "trt01a + base", not {formula!r}'
-        )
-    try:
-        parsed = Formula(f"~ {formula}")
-        return sorted(str(name) for name in parsed.required_variables)
-    except (FormulaicError, SyntaxError, ValueError, TypeError):
-        raise UsageError(
-            f'The formula {formula!r} cannot be read; write it like "trt01a + base"'
-        ) from None
-
-
-def _design(table: pd.DataFrame, formula: str) -> pd.DataFrame:
-    from formulaic import model_matrix
-    from formulaic.errors import FormulaicError
-
-    try:
-        matrix = model_matrix(f"~ {formula}", table, na_action="raise")
-    except (FormulaicError, ValueError, TypeError, NameError, SyntaxError) as error:
-        raise UsageError(
-            f"The formula {formula!r} does not fit the table ({type(error).__name__}): every name "
-            "must be a column, complete in every row"
-        ) from None
-    columns = [name for name in matrix.columns if name != "Intercept"]
-    if not columns:
-        raise UsageError(
-            f"The formula {formula!r} compares nothing: a column with one value only, such as one "
-            "group, has no contrast"
-        )
-    return pd.DataFrame(matrix[columns])
 
 
 def _no_fit(error: AliasedError | MonotoneLikelihoodError, terms: list[str]) -> str:

@@ -74,8 +74,23 @@ def test_the_default_is_robust_to_dependence_within_a_subject(bladder):
 def test_a_contrast_names_the_value_it_is_against(bladder):
     arms = bladder.assign(arm=bladder["rx"].map({1: "placebo", 2: "thiotepa"}))
     result = recurrent_events(arms, "arm + size")
-    assert result.to_frame()["reference"].fillna("").tolist() == ["placebo", ""]
-    assert "against placebo 0.6" in str(result)
+    assert result.to_frame()["term"].tolist() == ["arm thiotepa against placebo", "size"]
+    other = recurrent_events(arms, "arm + size", reference={"arm": "thiotepa"})
+    assert "arm placebo against thiotepa 1.4" in str(other)
+
+
+def test_text_columns_of_a_loaded_cohort_are_groups():
+    course = ks.load_synthetic_course()
+    spans = ks.derive_episodes(
+        course.scores,
+        subjects=course.subjects,
+        at_risk="throughout",
+        rescue="ignore",
+        medications=course.medications,
+        dropout="censor",
+    )
+    result = recurrent_events(spans, "trt01a")
+    assert result.to_frame()["term"].tolist() == ["trt01a KETAMINE against CONVENTIONAL"]
 
 
 def test_numbers_written_as_text_are_numbers(bladder):
@@ -192,9 +207,9 @@ def test_no_events_and_a_group_without_events_are_no_numbers(bladder):
         ({"formula": "stop ~ rx"}, "right-hand side only"),
         ({"formula": "rx +"}, "cannot be read"),
         ({"formula": "1"}, "compares nothing"),
-        ({"formula": 7}, "right-hand side only"),
+        ({"formula": 7}, "formula is text"),
         ({"formula": "rx + I(2 * rx)"}, "repeat of another"),
-        ({"formula": "np.log(event)"}, "does not fit the table"),
+        ({"formula": "log(event)"}, "not a number in every row"),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_words(options, words, bladder):
