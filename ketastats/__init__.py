@@ -15,21 +15,36 @@ _MODULE_OF = {
     "BaselineTable": "models.participants",
     "Claim": "claims.registry",
     "Cohort": "cohort.cohort",
+    "CumulativeIncidence": "models.cumulative_incidence",
     "DataError": "errors",
+    "DaysWell": "models.days_well",
+    "DenominatorComparison": "models.denominator_comparison",
+    "DoseHazard": "models.dose_hazard",
     "FOUR_ANXIETY_DISORDERS": "loaders.open_data",
     "Figure": "plots.figure",
     "Instrument": "instruments.registry",
+    "KaplanMeier": "models.kaplan_meier",
     "KetastatsError": "errors",
+    "LogRankTest": "models.log_rank_test",
+    "MeanCumulativeCount": "models.mean_cumulative_count",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
-    "DenominatorComparison": "models.denominator_comparison",
     "PooledRate": "models.pooled_rate",
     "PoolingComparison": "models.pooling_comparison",
     "Problem": "errors",
     "RateDifference": "models.rate_difference",
     "RatePosterior": "models.response_rate",
+    "RecurrentEvents": "models.recurrent_events",
+    "ReliefByDose": "models.relief_by_dose",
+    "ReliefRegression": "models.relief_regression",
+    "ReliefTest": "models.relief_test",
     "ResponseRate": "models.response_rate",
+    "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
+    "ScheduleResolution": "models.schedule_resolution",
+    "SustainedResponse": "models.sustained_response",
+    "TimeToRelief": "models.time_to_relief",
+    "TreatmentCourse": "models.treatment_course",
     "UsageError": "errors",
     "Verdict": "claims.verdict",
     "adjusted_rate_difference": "models.adjusted_rate_difference",
@@ -37,20 +52,31 @@ _MODULE_OF = {
     "build_report": "reporting.report",
     "compare_denominators": "models.denominator_comparison",
     "compare_pooling": "models.pooling_comparison",
+    "cumulative_incidence": "models.cumulative_incidence",
+    "days_well": "models.days_well",
     "derive_baseline": "endpoints.baseline",
     "derive_change": "endpoints.criteria",
     "derive_endpoint": "endpoints.criteria",
     "derive_endpoints": "endpoints.criteria",
+    "derive_episodes": "endpoints.episodes",
+    "derive_loss_of_response": "endpoints.relapse",
+    "derive_maintenance_doses": "endpoints.maintenance",
     "derive_minimal_important_difference": "endpoints.criteria",
     "derive_partial_response": "endpoints.criteria",
+    "derive_relapse": "endpoints.relapse",
     "derive_reliable_change": "endpoints.criteria",
+    "derive_relief": "endpoints.relief",
+    "derive_relief_by_dose": "endpoints.dose_course",
     "derive_remission": "endpoints.criteria",
     "derive_response": "endpoints.criteria",
     "derive_visits": "endpoints.visits",
+    "derive_well_time": "endpoints.well_time",
+    "dose_hazard": "models.dose_hazard",
     "figure": "plots.figure",
     "find_claim": "claims.registry",
     "instrument": "instruments.registry",
     "judge": "claims.judge",
+    "kaplan_meier": "models.kaplan_meier",
     "load_antidepressant_trial": "loaders.open_data",
     "load_claims": "claims.registry",
     "load_cohort": "loaders.cohort_files",
@@ -62,18 +88,30 @@ _MODULE_OF = {
     "load_psilocybin_trials": "loaders.open_data",
     "load_psychotherapy_trials": "loaders.open_data",
     "load_questionnaire": "loaders.cohort_files",
+    "load_synthetic_course": "loaders.open_data",
+    "log_rank_test": "models.log_rank_test",
+    "mean_cumulative_count": "models.mean_cumulative_count",
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
     "pool_rates": "models.pooled_rate",
     "rate_difference": "models.rate_difference",
     "rate_posterior": "models.response_rate",
+    "recurrent_events": "models.recurrent_events",
+    "relief_by_dose": "models.relief_by_dose",
+    "relief_regression": "models.relief_regression",
+    "relief_test": "models.relief_test",
     "response_rate": "models.response_rate",
+    "restricted_mean": "models.restricted_mean",
     "rule": "instruments.registry",
+    "schedule_resolution": "models.schedule_resolution",
     "score_items": "instruments.scoring",
     "score_subscales": "instruments.scoring",
     "select_control_arms": "loaders.open_data",
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
+    "sustained_response": "models.sustained_response",
+    "time_to_relief": "models.time_to_relief",
+    "treatment_course": "models.treatment_course",
 }
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
@@ -93,177 +131,115 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from ketastats.claims.judge import judge as judge
-    from ketastats.claims.registry import (
-        Claim as Claim,
-    )
-    from ketastats.claims.registry import (
-        find_claim as find_claim,
-    )
-    from ketastats.claims.registry import (
-        load_claims as load_claims,
-    )
+    from ketastats.claims.registry import Claim as Claim
+    from ketastats.claims.registry import find_claim as find_claim
+    from ketastats.claims.registry import load_claims as load_claims
     from ketastats.claims.verdict import Verdict as Verdict
     from ketastats.cohort.cohort import Cohort as Cohort
     from ketastats.endpoints.baseline import derive_baseline as derive_baseline
-    from ketastats.endpoints.criteria import (
-        derive_change as derive_change,
-    )
-    from ketastats.endpoints.criteria import (
-        derive_endpoint as derive_endpoint,
-    )
-    from ketastats.endpoints.criteria import (
-        derive_endpoints as derive_endpoints,
-    )
+    from ketastats.endpoints.criteria import derive_change as derive_change
+    from ketastats.endpoints.criteria import derive_endpoint as derive_endpoint
+    from ketastats.endpoints.criteria import derive_endpoints as derive_endpoints
     from ketastats.endpoints.criteria import (
         derive_minimal_important_difference as derive_minimal_important_difference,
     )
-    from ketastats.endpoints.criteria import (
-        derive_partial_response as derive_partial_response,
-    )
-    from ketastats.endpoints.criteria import (
-        derive_reliable_change as derive_reliable_change,
-    )
-    from ketastats.endpoints.criteria import (
-        derive_remission as derive_remission,
-    )
-    from ketastats.endpoints.criteria import (
-        derive_response as derive_response,
-    )
-    from ketastats.endpoints.visits import (
-        derive_visits as derive_visits,
-    )
-    from ketastats.endpoints.visits import (
-        select_visit as select_visit,
-    )
-    from ketastats.errors import (
-        DataError as DataError,
-    )
-    from ketastats.errors import (
-        KetastatsError as KetastatsError,
-    )
-    from ketastats.errors import (
-        Problem as Problem,
-    )
-    from ketastats.errors import (
-        UsageError as UsageError,
-    )
+    from ketastats.endpoints.criteria import derive_partial_response as derive_partial_response
+    from ketastats.endpoints.criteria import derive_reliable_change as derive_reliable_change
+    from ketastats.endpoints.criteria import derive_remission as derive_remission
+    from ketastats.endpoints.criteria import derive_response as derive_response
+    from ketastats.endpoints.dose_course import derive_relief_by_dose as derive_relief_by_dose
+    from ketastats.endpoints.episodes import derive_episodes as derive_episodes
+    from ketastats.endpoints.maintenance import derive_maintenance_doses as derive_maintenance_doses
+    from ketastats.endpoints.relapse import derive_loss_of_response as derive_loss_of_response
+    from ketastats.endpoints.relapse import derive_relapse as derive_relapse
+    from ketastats.endpoints.relief import derive_relief as derive_relief
+    from ketastats.endpoints.visits import derive_visits as derive_visits
+    from ketastats.endpoints.visits import select_visit as select_visit
+    from ketastats.endpoints.well_time import derive_well_time as derive_well_time
+    from ketastats.errors import DataError as DataError
+    from ketastats.errors import KetastatsError as KetastatsError
+    from ketastats.errors import Problem as Problem
+    from ketastats.errors import UsageError as UsageError
     from ketastats.instruments.endpoint_definitions import (
         load_endpoint_definitions as load_endpoint_definitions,
     )
-    from ketastats.instruments.registry import (
-        Instrument as Instrument,
-    )
-    from ketastats.instruments.registry import (
-        instrument as instrument,
-    )
-    from ketastats.instruments.registry import (
-        load_instruments as load_instruments,
-    )
-    from ketastats.instruments.registry import (
-        rule as rule,
-    )
+    from ketastats.instruments.registry import Instrument as Instrument
+    from ketastats.instruments.registry import instrument as instrument
+    from ketastats.instruments.registry import load_instruments as load_instruments
+    from ketastats.instruments.registry import rule as rule
     from ketastats.instruments.rules import Rule as Rule
-    from ketastats.instruments.scoring import (
-        score_items as score_items,
-    )
-    from ketastats.instruments.scoring import (
-        score_subscales as score_subscales,
-    )
-    from ketastats.loaders.cohort_files import (
-        load_cohort as load_cohort,
-    )
-    from ketastats.loaders.cohort_files import (
-        load_questionnaire as load_questionnaire,
-    )
+    from ketastats.instruments.scoring import score_items as score_items
+    from ketastats.instruments.scoring import score_subscales as score_subscales
+    from ketastats.loaders.cohort_files import load_cohort as load_cohort
+    from ketastats.loaders.cohort_files import load_questionnaire as load_questionnaire
     from ketastats.loaders.evidence import load_evidence as load_evidence
-    from ketastats.loaders.open_data import (
-        FOUR_ANXIETY_DISORDERS as FOUR_ANXIETY_DISORDERS,
-    )
-    from ketastats.loaders.open_data import (
-        load_antidepressant_trial as load_antidepressant_trial,
-    )
-    from ketastats.loaders.open_data import (
-        load_nhs_outcomes as load_nhs_outcomes,
-    )
-    from ketastats.loaders.open_data import (
-        load_nhs_proms as load_nhs_proms,
-    )
-    from ketastats.loaders.open_data import (
-        load_psilocybin_trials as load_psilocybin_trials,
-    )
-    from ketastats.loaders.open_data import (
-        load_psychotherapy_trials as load_psychotherapy_trials,
-    )
-    from ketastats.loaders.open_data import (
-        select_control_arms as select_control_arms,
-    )
-    from ketastats.loaders.open_data import (
-        select_therapy_arms as select_therapy_arms,
-    )
+    from ketastats.loaders.open_data import FOUR_ANXIETY_DISORDERS as FOUR_ANXIETY_DISORDERS
+    from ketastats.loaders.open_data import load_antidepressant_trial as load_antidepressant_trial
+    from ketastats.loaders.open_data import load_nhs_outcomes as load_nhs_outcomes
+    from ketastats.loaders.open_data import load_nhs_proms as load_nhs_proms
+    from ketastats.loaders.open_data import load_psilocybin_trials as load_psilocybin_trials
+    from ketastats.loaders.open_data import load_psychotherapy_trials as load_psychotherapy_trials
+    from ketastats.loaders.open_data import load_synthetic_course as load_synthetic_course
+    from ketastats.loaders.open_data import select_control_arms as select_control_arms
+    from ketastats.loaders.open_data import select_therapy_arms as select_therapy_arms
     from ketastats.models.adjusted_rate_difference import (
         AdjustedRateDifference as AdjustedRateDifference,
     )
     from ketastats.models.adjusted_rate_difference import (
         adjusted_rate_difference as adjusted_rate_difference,
     )
+    from ketastats.models.cumulative_incidence import CumulativeIncidence as CumulativeIncidence
+    from ketastats.models.cumulative_incidence import cumulative_incidence as cumulative_incidence
+    from ketastats.models.days_well import DaysWell as DaysWell
+    from ketastats.models.days_well import days_well as days_well
     from ketastats.models.denominator_comparison import (
         DenominatorComparison as DenominatorComparison,
     )
-    from ketastats.models.denominator_comparison import (
-        compare_denominators as compare_denominators,
+    from ketastats.models.denominator_comparison import compare_denominators as compare_denominators
+    from ketastats.models.dose_hazard import DoseHazard as DoseHazard
+    from ketastats.models.dose_hazard import dose_hazard as dose_hazard
+    from ketastats.models.kaplan_meier import KaplanMeier as KaplanMeier
+    from ketastats.models.kaplan_meier import kaplan_meier as kaplan_meier
+    from ketastats.models.log_rank_test import LogRankTest as LogRankTest
+    from ketastats.models.log_rank_test import log_rank_test as log_rank_test
+    from ketastats.models.mean_cumulative_count import MeanCumulativeCount as MeanCumulativeCount
+    from ketastats.models.mean_cumulative_count import (
+        mean_cumulative_count as mean_cumulative_count,
     )
-    from ketastats.models.paired_difference import (
-        PairedRateDifference as PairedRateDifference,
-    )
-    from ketastats.models.paired_difference import (
-        paired_rate_difference as paired_rate_difference,
-    )
-    from ketastats.models.participants import (
-        BaselineTable as BaselineTable,
-    )
-    from ketastats.models.participants import (
-        ParticipantFlow as ParticipantFlow,
-    )
-    from ketastats.models.participants import (
-        baseline_table as baseline_table,
-    )
-    from ketastats.models.participants import (
-        participant_flow as participant_flow,
-    )
-    from ketastats.models.pooled_rate import (
-        PooledRate as PooledRate,
-    )
-    from ketastats.models.pooled_rate import (
-        pool_rates as pool_rates,
-    )
-    from ketastats.models.pooling_comparison import (
-        PoolingComparison as PoolingComparison,
-    )
-    from ketastats.models.pooling_comparison import (
-        compare_pooling as compare_pooling,
-    )
-    from ketastats.models.rate_difference import (
-        RateDifference as RateDifference,
-    )
-    from ketastats.models.rate_difference import (
-        rate_difference as rate_difference,
-    )
-    from ketastats.models.response_rate import (
-        RatePosterior as RatePosterior,
-    )
-    from ketastats.models.response_rate import (
-        ResponseRate as ResponseRate,
-    )
-    from ketastats.models.response_rate import (
-        rate_posterior as rate_posterior,
-    )
-    from ketastats.models.response_rate import (
-        response_rate as response_rate,
-    )
-    from ketastats.plots.figure import (
-        Figure as Figure,
-    )
-    from ketastats.plots.figure import (
-        figure as figure,
-    )
+    from ketastats.models.paired_difference import PairedRateDifference as PairedRateDifference
+    from ketastats.models.paired_difference import paired_rate_difference as paired_rate_difference
+    from ketastats.models.participants import BaselineTable as BaselineTable
+    from ketastats.models.participants import ParticipantFlow as ParticipantFlow
+    from ketastats.models.participants import baseline_table as baseline_table
+    from ketastats.models.participants import participant_flow as participant_flow
+    from ketastats.models.pooled_rate import PooledRate as PooledRate
+    from ketastats.models.pooled_rate import pool_rates as pool_rates
+    from ketastats.models.pooling_comparison import PoolingComparison as PoolingComparison
+    from ketastats.models.pooling_comparison import compare_pooling as compare_pooling
+    from ketastats.models.rate_difference import RateDifference as RateDifference
+    from ketastats.models.rate_difference import rate_difference as rate_difference
+    from ketastats.models.recurrent_events import RecurrentEvents as RecurrentEvents
+    from ketastats.models.recurrent_events import recurrent_events as recurrent_events
+    from ketastats.models.relief_by_dose import ReliefByDose as ReliefByDose
+    from ketastats.models.relief_by_dose import relief_by_dose as relief_by_dose
+    from ketastats.models.relief_regression import ReliefRegression as ReliefRegression
+    from ketastats.models.relief_regression import relief_regression as relief_regression
+    from ketastats.models.relief_test import ReliefTest as ReliefTest
+    from ketastats.models.relief_test import relief_test as relief_test
+    from ketastats.models.response_rate import RatePosterior as RatePosterior
+    from ketastats.models.response_rate import ResponseRate as ResponseRate
+    from ketastats.models.response_rate import rate_posterior as rate_posterior
+    from ketastats.models.response_rate import response_rate as response_rate
+    from ketastats.models.restricted_mean import RestrictedMean as RestrictedMean
+    from ketastats.models.restricted_mean import restricted_mean as restricted_mean
+    from ketastats.models.schedule_resolution import ScheduleResolution as ScheduleResolution
+    from ketastats.models.schedule_resolution import schedule_resolution as schedule_resolution
+    from ketastats.models.sustained_response import SustainedResponse as SustainedResponse
+    from ketastats.models.sustained_response import sustained_response as sustained_response
+    from ketastats.models.time_to_relief import TimeToRelief as TimeToRelief
+    from ketastats.models.time_to_relief import time_to_relief as time_to_relief
+    from ketastats.models.treatment_course import TreatmentCourse as TreatmentCourse
+    from ketastats.models.treatment_course import treatment_course as treatment_course
+    from ketastats.plots.figure import Figure as Figure
+    from ketastats.plots.figure import figure as figure
     from ketastats.reporting.report import build_report as build_report

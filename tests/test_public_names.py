@@ -10,6 +10,8 @@ PROMISED = (
     "build_report",
     "derive_baseline",
     "derive_change",
+    "derive_relapse",
+    "derive_relief",
     "derive_remission",
     "derive_response",
     "instrument",
@@ -19,9 +21,12 @@ PROMISED = (
     "load_evidence",
     "pool_rates",
     "rate_difference",
+    "relief_regression",
+    "relief_test",
     "response_rate",
     "score_items",
     "select_visit",
+    "time_to_relief",
 )
 HEAVY = ("duckdb", "matplotlib", "nbclient", "pandas", "scipy", "statsmodels")
 

@@ -6,6 +6,7 @@ import json
 import pkgutil
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -78,12 +79,77 @@ def arms_of_studies() -> pd.DataFrame:
     )
 
 
+def exact_times() -> pd.DataFrame:
+    """Times seen exactly, every fourth one not reached."""
+    hours = pd.Series([4.0 + i % 9 for i in range(40)])
+    table = patients()[["usubjid", "trt01a"]]
+    return table.assign(left=hours, right=hours.where(table.index % 4 > 0, float("inf")))
+
+
+def relief_intervals() -> pd.DataFrame:
+    return patients()[["usubjid", "trt01a"]].assign(
+        left=[0.0, 4.0, 24.0, 24.0] * 10, right=[4.0, 24.0, 72.0, float("inf")] * 10
+    )
+
+
+def first_events() -> pd.DataFrame:
+    return relief_intervals().assign(status=["relief", HOSTILE, "relief", "censored"] * 10)
+
+
+def spans() -> pd.DataFrame:
+    """Two spans at risk per subject, the first ending in an event for most."""
+    first = patients()[["usubjid", "trt01a"]].assign(
+        start=0.0,
+        stop=[20.0 + i % 7 for i in range(40)],
+        event=[int(i % 3 > 0) for i in range(40)],
+        episode=1,
+    )
+    return pd.concat([first, first.assign(start=first["stop"], stop=60.0, event=0, episode=2)])
+
+
+def courses_by_dose() -> pd.DataFrame:
+    n = np.arange(40)
+    return pd.DataFrame(
+        {
+            "usubjid": [f"s{i:02d}" for i in n],
+            "trt01a": [HOSTILE, "placebo"] * 20,
+            "dose_left": n // 2 % 3,
+            "dose_right": np.where(n % 5 < 3, n // 2 % 3 + 1.0, np.inf),
+            "n_doses": 3,
+            "stopped": ["other", "well", "no_effect", "course_end"] * 10,
+        }
+    )
+
+
+def sustained() -> ks.SustainedResponse:
+    scores = cohort().scores
+    halfway = scores[scores["afrlt"] > 0].assign(afrlt=504.0)
+    return ks.sustained_response(
+        pd.concat([scores, halfway]),
+        start=504,
+        horizon=1008,
+        subjects=cohort().subjects,
+        by="trt01a",
+        missing="bounds",
+    )
+
+
 CASES = {
     "AdjustedRateDifference": lambda: ks.adjusted_rate_difference(
         patients(), arm=HOSTILE, reference="placebo", covariates="age", missing="observed"
     ),
     "BaselineTable": lambda: ks.baseline_table(cohort()),
+    "CumulativeIncidence": lambda: ks.cumulative_incidence(first_events(), by="trt01a"),
+    "DaysWell": lambda: ks.days_well(
+        ks.derive_well_time(cohort().scores, horizon=1008, subjects=cohort().subjects), by="trt01a"
+    ),
     "DenominatorComparison": lambda: ks.compare_denominators(patients(), band=(0.3, 0.4)),
+    "DoseHazard": lambda: ks.dose_hazard(courses_by_dose(), "trt01a", up_to=2),
+    "KaplanMeier": lambda: ks.kaplan_meier(exact_times(), by="trt01a", times=[6]),
+    "LogRankTest": lambda: ks.log_rank_test(
+        exact_times(), by="trt01a", trend={HOSTILE: 0, "placebo": 1}
+    ),
+    "MeanCumulativeCount": lambda: ks.mean_cumulative_count(spans(), by="trt01a"),
     "PairedRateDifference": lambda: ks.paired_rate_difference(
         patients().rename(columns={"response": HOSTILE}), first="remission", second=HOSTILE
     ),
@@ -98,7 +164,20 @@ CASES = {
     "RatePosterior": lambda: ks.rate_posterior(
         patients(), by="trt01a", between=(0.3, 0.4), missing="observed"
     ),
+    "RecurrentEvents": lambda: ks.recurrent_events(spans(), "trt01a"),
+    "ReliefByDose": lambda: ks.relief_by_dose(courses_by_dose(), by="trt01a"),
+    "ReliefRegression": lambda: ks.relief_regression(relief_intervals(), "trt01a", "ph"),
+    "ReliefTest": lambda: ks.relief_test(relief_intervals(), by="trt01a"),
     "ResponseRate": lambda: ks.response_rate(patients(), by="trt01a", missing="non_response"),
+    "RestrictedMean": lambda: ks.restricted_mean(
+        exact_times(), tau=8, by="trt01a", reference="placebo"
+    ),
+    "ScheduleResolution": lambda: ks.schedule_resolution(
+        cohort().scores, subjects=cohort().subjects, by="trt01a", horizons=[24.0]
+    ),
+    "SustainedResponse": sustained,
+    "TimeToRelief": lambda: ks.time_to_relief(relief_intervals(), by="trt01a"),
+    "TreatmentCourse": lambda: ks.treatment_course(cohort()),
     "Verdict": lambda: ks.judge("conventional-relief-30-40", cohort(), arm=HOSTILE),
     "Verdict that is not testable": lambda: ks.judge("life-changing"),
 }

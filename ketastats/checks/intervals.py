@@ -15,6 +15,9 @@ from ketastats.errors import Problem, UsageError
 _TABLE = "intervals"
 _BOUNDS = ("left", "right")
 
+CENSORED = "censored"
+"""Status of a row whose event was not seen."""
+
 
 def interval_problems(table: pd.DataFrame) -> list[Problem]:
     """Return everything wrong with a table of event intervals.
@@ -84,6 +87,33 @@ def require_intervals(table: pd.DataFrame, *, exact_or_right: bool = False) -> N
             "ketastats.time_to_relief, relief_test or relief_regression, which take the interval",
         )
     refuse(found, source="The table of intervals")
+
+
+def status_problems(intervals: pd.DataFrame) -> list[Problem]:
+    """Rows whose `status`, if there is one, is missing or does not fit their `right`."""
+    if not {"status", "right"} <= set(intervals.columns):
+        return []
+    status = intervals["status"]
+    right = _hours(intervals["right"])
+    censored = (status.astype("string") == CENSORED).fillna(False).to_numpy(dtype=bool)
+    found = missing_values(intervals, ["status"], table=_TABLE)
+    found += flagged(
+        censored & np.isfinite(right),
+        "censored_with_an_end",
+        _TABLE,
+        "right",
+        "a finite time where status says censored",
+        "Give infinity where the event was not reached, and the end of follow-up as left",
+    )
+    found += flagged(
+        ~censored & status.notna().to_numpy() & np.isinf(right),
+        "event_without_a_time",
+        _TABLE,
+        "status",
+        "an event where right is infinite, that is, not reached",
+        "Write censored, or give the event's time as left and right",
+    )
+    return found
 
 
 def _bound_problems(column: pd.Series, name: str) -> list[Problem]:

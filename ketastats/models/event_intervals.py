@@ -9,12 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, refuse
-from ketastats.checks.intervals import require_intervals
-from ketastats.checks.positions import flagged
-from ketastats.errors import Problem, UsageError
+from ketastats.checks.intervals import CENSORED as NO_EVENT
+from ketastats.checks.intervals import require_intervals, status_problems
+from ketastats.errors import UsageError
 from ketastats.summaries.intervals import count_intervals
 
-NO_EVENT = "censored"
 COMPETING = ("rescue", "dropout", "death")
 """What can end the wait for relief instead of relief (`derive_relief`)."""
 
@@ -52,12 +51,12 @@ def event_intervals(
         raise UsageError("The table of intervals has no rows")
     problems = missing_columns(intervals, list(groups), table="intervals")
     problems += missing_values(intervals, list(groups), table="intervals")
-    problems += _status_problems(intervals)
+    problems += status_problems(intervals)
     refuse(problems, source="The table of intervals")
     held = _kinds(intervals)
     competing = [kind for kind in held if kind in COMPETING]
     events = [kind for kind in held if kind not in COMPETING]
-    if len(events) > 1:
+    if len(events) > 1 and not allow_competing:
         raise UsageError(
             f"The table holds {len(events)} kinds of event in status ({', '.join(events)}): keep one"
         )
@@ -103,24 +102,6 @@ def assessment_times(low: NDArray[np.float64], high: NDArray[np.float64]) -> lis
     if held.size > _MOST_TIMES:
         held = held[np.linspace(0, held.size - 1, 10).round().astype(int)]
     return [float(t) for t in held]
-
-
-def _status_problems(intervals: pd.DataFrame) -> list[Problem]:
-    """Rows whose status and right bound say different things."""
-    if "status" not in intervals.columns:
-        return []
-    status = intervals["status"].astype("string")
-    seen = np.isfinite(intervals["right"].to_numpy(dtype=float))
-    ends = (status != NO_EVENT).to_numpy(dtype=bool, na_value=False)
-    problems = missing_values(intervals, ["status"], table="intervals")
-    return problems + flagged(
-        (seen != ends) & status.notna().to_numpy(),
-        "status_and_right",
-        "intervals",
-        "status and right",
-        f"right is finite exactly where an event was seen, and {NO_EVENT} means that none was",
-        "Set right to infinity for censored rows, and name the event in the others",
-    )
 
 
 def _kinds(intervals: pd.DataFrame) -> list[str]:

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import column_names, missing_columns, missing_values, refuse
-from ketastats.checks.intervals import require_intervals
-from ketastats.checks.positions import flagged
+from ketastats.checks.intervals import require_intervals, status_problems
 from ketastats.endpoints.intercurrent_events import KINDS
 from ketastats.errors import DataError, Problem, UsageError, problem, unknown_name
 from ketastats.stats.intervals import check_level
@@ -116,32 +115,7 @@ def _problems(intervals: pd.DataFrame, columns: list[str]) -> list[Problem]:
         found.append(
             problem("no_rows", _TABLE, "", [], "nobody in it", "Give at least one row per group")
         )
-    if "status" in intervals.columns and "right" in intervals.columns:
-        found += _status_problems(intervals)
-    return found
-
-
-def _status_problems(intervals: pd.DataFrame) -> list[Problem]:
-    status = intervals["status"]
-    right = pd.to_numeric(intervals["right"], errors="coerce").to_numpy(dtype=float)
-    censored = (status.astype("string") == _CENSORED).fillna(False).to_numpy(dtype=bool)
-    found = missing_values(intervals, ["status"], table=_TABLE)
-    found += flagged(
-        censored & np.isfinite(right),
-        "censored_with_an_end",
-        _TABLE,
-        "right",
-        "a finite time where status says censored",
-        "Give infinity where the event was not reached, and the end of follow-up as left",
-    )
-    found += flagged(
-        ~censored & status.notna().to_numpy() & np.isinf(right),
-        "event_without_a_time",
-        _TABLE,
-        "status",
-        "an event where right is infinite, that is, not reached",
-        "Write censored, or give the event's time as left and right",
-    )
+    found += status_problems(intervals)
     return found
 
 
