@@ -76,17 +76,17 @@ class Incidence:
         return Incidence(self.row, start, stop, self.n_rows, cells.size)
 
     def products(self, value: Floats) -> Floats:
-        """Sum `value` over the observations that cover both cells, for each pair: (K, K)."""
+        """Sum `value`, not negative, over the observations that cover both cells: (K, K)."""
         size = self.n_cells
         if not self.one_range_each:
             dense = self.dense()
             return np.asarray((dense * value[:, None]).T @ dense)
         at = self.start * (size + 1) + self.stop
         table = np.bincount(at, value, minlength=(size + 1) ** 2).reshape(size + 1, size + 1)
-        # Both cells j <= k are covered where the range starts at or before j and stops after k.
+        # Both cells j <= k are covered where the range starts at or before j and stops after k; for
+        # j > k that counts too many, and the smaller of the two orders is the right one.
         both = np.cumsum(np.cumsum(table, axis=0)[:, ::-1], axis=1)[:, ::-1][:size, 1:]
-        upper = np.triu(both)
-        return np.asarray(upper + np.triu(upper, 1).T)
+        return np.asarray(np.minimum(both, both.T))
 
     def dense(self) -> Floats:
         """The (n_rows, K) table of zeros and ones."""
@@ -176,7 +176,7 @@ def maximise(
         curvature = on.covered(held).products(weight / mass**2)
         direction = np.zeros_like(p)
         direction[held] = _ascent(curvature, excess[held], p[held])
-        p = _search(on, weight, slope, p, direction)
+        p = _search(on, weight, slope, p, direction, mass)
         held = np.flatnonzero(p > 0)
     raise NoConvergenceError(f"duality gap {gap:.1e} after {_MOST_STEPS} steps, wanted {tol:.0e}")
 
@@ -227,8 +227,10 @@ def _ascent(curvature: Floats, excess: Floats, p: Floats) -> Floats:
     """
     scale = float(np.trace(curvature)) / p.size
     step = np.zeros_like(p)
+    damped = curvature.copy()
     for ridge in _RIDGES:
-        step = _newton(curvature + ridge * scale * np.eye(p.size), excess, p)
+        np.fill_diagonal(damped, curvature.diagonal() + ridge * scale)
+        step = _newton(damped, excess, p)
         step -= p * step.sum()  # rounding must not change the total
         flat = float(np.abs(excess) @ np.abs(step)) * 1e-12
         if float(excess @ step) > flat:
@@ -264,9 +266,11 @@ def _newton(h: Floats, gradient: Floats, p: Floats) -> Floats:
         free = np.flatnonzero(is_free)
 
 
-def _search(on: Incidence, weight: Floats, slope: Floats, p: Floats, direction: Floats) -> Floats:
+def _search(
+    on: Incidence, weight: Floats, slope: Floats, p: Floats, direction: Floats, mass: Floats
+) -> Floats:
     """Walk along the direction as far as the log-likelihood rises enough (Armijo)."""
-    growth, linear = on.mass(direction) / on.mass(p), float(slope @ direction)
+    growth, linear = on.mass(direction) / mass, float(slope @ direction)
     rise = float(weight @ growth) + linear
     share = _MOST_LOST / max(_MOST_LOST, -float(growth.min()))
     while share > 1e-10:
