@@ -121,17 +121,23 @@ def report(
     help="A cohort; without it the shipped published evidence.",
 )
 @click.option("--arm", help="The arm of the cohort to judge; everybody if not given.")
-@click.option("--visit", help="The visit; the last if not given.")
+@click.option("--reference", help="The arm to compare with, for a claim that compares.")
+@click.option("--visit", help="The visit, for a share at a visit; the last if not given.")
 @click.option("--instrument", help="The instrument, if several have a baseline.")
 @click.option("--treatment", help="What these patients received, in the claim's words.")
+@click.option("--comparator", help="What the patients of the other arm received.")
+@click.option("--randomised", is_flag=True, help="The two arms were assigned at random.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
     claim: str | None,
     data: Path | None,
     arm: str | None,
+    reference: str | None,
     visit: str | None,
     instrument: str | None,
     treatment: str | None,
+    comparator: str | None,
+    randomised: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Judge CLAIM, given by its id; without one, list all claims.
@@ -139,29 +145,53 @@ def judge(
     \b
     Example:
       ketastats judge conventional-relief-30-40
+      ketastats judge onset-hours-to-days --data my_cohort/ --arm KETAMINE
     """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
-    from ketastats.claims.judge import JUDGED_KINDS
 
     if claim is None:
-        for one in ks.load_claims().values():
-            judged = " [judged]" if one.kind in JUDGED_KINDS else ""
-            click.echo(f"{one.id}{judged}: {one.sentence}")
+        _list_claims()
         return
-    cohort = None if data is None else ks.load_cohort(data)
     verdict = ks.judge(
-        claim, cohort, arm=arm, visit=visit, instrument=instrument, treatment=treatment
+        claim,
+        None if data is None else ks.load_cohort(data),
+        arm=arm,
+        reference=reference,
+        visit=visit,
+        instrument=instrument,
+        treatment=treatment,
+        comparator=comparator,
+        randomised=randomised,
     )
     if as_json:
         _print_json(verdict.to_json())
         return
     click.echo(f"{verdict.claim}\n\n{verdict}\n")
-    for row in verdict.display().to_dict("records"):
-        share = next(value for name, value in row.items() if str(name).startswith("%"))
-        click.echo(f"  {row['Verdict']:<20} {share:>20} %  {row['Reading']}")
-    for line in (*verdict.limits, verdict.needed):
+    shown = verdict.display()
+    heading = shown.columns[2]  # a share in per cent, or a ratio
+    unit = " %" if str(heading).startswith("%") else ""
+    for row in shown.to_dict("records"):
+        click.echo(f"  {row['Verdict']:<20} {row[heading]:>20}{unit}  {row['Reading']}")
+    needed = f"Needed: {verdict.needed}" if verdict.needed else ""
+    # A limit that is the reason has been said.
+    limits = [limit for limit in verdict.limits if not verdict.reason.startswith(limit)]
+    for line in (*limits, *verdict.notes, needed):
         if line:
             click.echo(f"\n{line}")
+
+
+def _list_claims() -> None:
+    """Print every claim, and what it can be judged on."""
+    import ketastats as ks
+    from ketastats.claims.judge import JUDGED_KINDS, PUBLISHED_KINDS
+
+    for one in ks.load_claims().values():
+        judged = ""
+        if one.kind in PUBLISHED_KINDS:
+            judged = " [judged]"
+        elif one.kind in JUDGED_KINDS:
+            judged = " [judged on a cohort]"
+        click.echo(f"{one.id}{judged}: {one.sentence}")
 
 
 @cli.command()

@@ -60,8 +60,7 @@ class Patients:
         """Whether totals, and a baseline where the rule needs one, are enough for the rule."""
         if rule.type == "item" or any(part.type == "item" for part in rule.parts):
             return False
-        mine = self.scores["paramcd"] == self.instrument
-        return bool(self.scores.loc[mine, "base"].notna().any()) or not rule.needs_baseline
+        return bool(self.own_scores["base"].notna().any()) or not rule.needs_baseline
 
 
 def choose_patients(
@@ -110,6 +109,9 @@ def design_limits(claim: Claim, patients: Patients) -> tuple[tuple[str, ...], bo
             f"(treatment={claim.treatment!r} says so)."
         )
         capped = True
+    elif others := _other_doses(claim, patients):
+        found.append(f"The claim is about {claim.treatment}, and doses of {others} are recorded.")
+        capped = True
     measures = find_instrument(patients.instrument)
     meant = claim.facts.get("constructs", ())
     if meant and measures.construct not in meant:
@@ -147,6 +149,17 @@ def _treatment_given(cohort: Cohort, subjects: pd.DataFrame) -> str | None:
     named = mine["extrt"].str.casefold().str.contains("ketamine", regex=False)
     all_dosed = subjects["usubjid"].isin(mine["usubjid"]).all()
     return "ketamine" if len(mine) and all_dosed and named.fillna(False).all() else None
+
+
+def _other_doses(claim: Claim, patients: Patients) -> str:
+    """Recorded treatments of these patients that the claim is not about, whatever was said."""
+    doses = patients.of(patients.cohort.doses)
+    if "extrt" not in doses.columns:
+        return ""
+    named = sorted(doses["extrt"].dropna().str.casefold().unique())
+    if claim.treatment == "ketamine":
+        return " and ".join(name for name in named if "ketamine" not in name)
+    return " and ".join(name for name in named if "ketamine" in name)
 
 
 def _chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:

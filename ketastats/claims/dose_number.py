@@ -11,16 +11,17 @@ from ketastats.claims.design import Patients, choose_patients, design_limits, ne
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.onset import NO_CAUSE, WORDS, rules_by_priority
 from ketastats.claims.registry import Claim
-from ketastats.claims.standing import DECISION_LEVEL, NOT_TESTABLE
-from ketastats.claims.verdict import Verdict, decided, reading_row, verdict_frame
+from ketastats.claims.share_by_time import exact_limits
+from ketastats.claims.standing import DECISION_LEVEL
+from ketastats.claims.verdict import Verdict, decided, not_testable, reading_row, verdict_frame
 from ketastats.cohort.cohort import Cohort
 from ketastats.endpoints.dose_course import derive_relief_by_dose
 from ketastats.instruments.rules import Rule
 from ketastats.models.relief_by_dose import relief_by_dose
 from ketastats.results import duration
 
-_ANYWAY = ", whatever those who stopped would have done"
-_ALIKE = ", those who stopped like those who went on"
+_ANYWAY = ", whatever became of those who stopped or were not assessed"
+_ALIKE = ", if those who stopped or were not assessed are like the others"
 
 
 class _Reading(NamedTuple):
@@ -43,7 +44,9 @@ def judge_dose_number(
 
     Relief counts by the last dose number that the sentence names, if it is seen within the claim's
     hours after a dose. Patients who stop before that dose stop because they are well or because it
-    fails; the deciding reading holds whatever they would have done.
+    fails, and who is not assessed after it may be away for either; the deciding reading holds
+    whatever they had or would have had. A cohort in which nobody was given that dose, or seen after
+    any dose, is not asked.
 
     Parameters
     ----------
@@ -56,30 +59,38 @@ def judge_dose_number(
     limits, capped = design_limits(claim, patients)
     last = int(max(claim.facts["dose_numbers"]))
     doses = patients.of(cohort.doses)
-    had_last = 0 if doses.empty else int((doses["exseq"] == last).sum())
+    had_last = doses.loc[doses["exseq"] == last, "usubjid"].nunique()
+    needed = f"Patients with {last} doses, assessed within {duration(claim.horizon)} of each."
     if not had_last:
-        return _not_testable(claim, f"Nobody was given dose {last}.", limits, last, cohort)
-    rules = rules_by_priority(claim, patients)
-    tables = [(rule, role, _by_dose(claim, patients, rule, last)) for rule, role in rules]
-    rule, _, deciding = tables[0]
-    if pd.isna(deciding[last]["estimate"]):
-        return _not_testable(
+        return not_testable(
             claim,
-            f"Nobody was assessed within {duration(claim.horizon)} of dose {last} without relief "
-            "seen before.",
-            limits,
-            last,
-            cohort,
+            f"Nobody was given dose {last}.",
+            limits=limits,
+            needed=needed,
+            sources=cohort.sources,
         )
-    rows = [
-        _row(claim, rule, "reading", last, _Reading("bounds", _ANYWAY, _widest(deciding[last]))),
-        _row(claim, rule, "reading", last, _Reading("independent", _ALIKE, _plain(deciding[last]))),
-        _row(claim, rule, "yardstick", 1, _Reading("first_dose", "", _plain(deciding[1]))),
-    ]
-    rows += [
-        _row(claim, other, role, last, _Reading("bounds", _ANYWAY, _widest(table[last])))
-        for other, role, table in tables[1:]
-    ]
+    (rule, _), *others = rules_by_priority(claim, patients)
+    deciding = _by_dose(claim, patients, rule, last)
+    if deciding is None:
+        return not_testable(
+            claim,
+            f"Nobody has a known {WORDS[rule.endpoint].lower()} within {duration(claim.horizon)} "
+            "of a dose.",
+            limits=limits,
+            needed=needed,
+            sources=cohort.sources,
+        )
+    rows = [_row(claim, rule, "reading", last, _bounds(deciding[last]))]
+    if pd.notna(deciding[last]["estimate"]) and rows[0]["bound_low"] < rows[0]["bound_high"]:
+        alike = _Reading("independent", _ALIKE, _plain(deciding[last]))
+        rows.append(_row(claim, rule, "reading", last, alike))
+    if pd.notna(deciding[1]["estimate"]):
+        first = _Reading("first_dose", "", _plain(deciding[1]))
+        rows.append(_row(claim, rule, "yardstick", 1, first))
+    for other, role in others:
+        table = _by_dose(claim, patients, other, last)
+        if table is not None:
+            rows.append(_row(claim, other, role, last, _bounds(table[last])))
     return decided(
         claim,
         verdict_frame(rows),
@@ -95,23 +106,14 @@ def judge_dose_number(
     )
 
 
-def _not_testable(
-    claim: Claim, reason: str, limits: tuple[str, ...], last: int, cohort: Cohort
-) -> Verdict:
-    return Verdict(
-        verdict_frame([]),
-        claim,
-        NOT_TESTABLE,
-        reason,
-        limits=limits,
-        needed=f"Patients with {last} doses, assessed within {duration(claim.horizon)} of each.",
-        sources=cohort.sources,
-    )
-
-
-def _by_dose(claim: Claim, patients: Patients, rule: Rule, last: int) -> dict[int, dict[Any, Any]]:
-    """The row of each dose number."""
+def _by_dose(
+    claim: Claim, patients: Patients, rule: Rule, last: int
+) -> dict[int, dict[Any, Any]] | None:
+    """The row of each dose number; None where nothing is known of anybody after a dose."""
+    if patients.own_scores.empty:
+        return None
     cohort = patients.cohort
+    medications = patients.of(cohort.medications)
     table = derive_relief_by_dose(
         patients.own_scores,
         patients.of(cohort.doses),
@@ -120,32 +122,42 @@ def _by_dose(claim: Claim, patients: Patients, rule: Rule, last: int) -> dict[in
         subjects=patients.subjects,
         window=claim.horizon,
         planned=last,
-        medications=patients.of(cohort.medications),
-        rescue="censor",
+        medications=None if medications.empty else medications,
+        rescue=None if medications.empty else "censor",
         at_start="exclude",
     )
+    unseen = table["status"] == "censored"
+    if (unseen & (table["dose_left"] == 0)).all():
+        return None
+    # Who had all doses and was not seen after them is as unknown as who stopped before.
+    unknown = unseen & (table["dose_left"] < last) & table["stopped"].eq("course_end")
+    table["stopped"] = table["stopped"].mask(unknown, "other")
     found = relief_by_dose(table, conf_level=DECISION_LEVEL, up_to=last)
     return {int(row["dose"]): row for row in found.to_frame().to_dict("records")}
 
 
-def _widest(row: Mapping[Any, Any]) -> ReadingEstimate:
-    return ReadingEstimate(
-        row["estimate"],
-        row["bound_conf_low"],
-        row["bound_conf_high"],
-        n=int(row["n"]),
+def _bounds(row: Mapping[Any, Any]) -> _Reading:
+    """The share whatever became of those who stopped or were not assessed."""
+    n = int(row["n"])
+    estimate = ReadingEstimate(
+        row["bound_low"] if pd.isna(row["estimate"]) else row["estimate"],
+        min(row["bound_conf_low"], exact_limits(row["bound_low"], n).low),
+        max(row["bound_conf_high"], exact_limits(row["bound_high"], n).high),
+        n=n,
         bound_low=row["bound_low"],
         bound_high=row["bound_high"],
         unit="cohort",
     )
+    return _Reading("bounds", _ANYWAY if row["bound_low"] < row["bound_high"] else "", estimate)
 
 
 def _plain(row: Mapping[Any, Any]) -> ReadingEstimate:
+    n = int(row["n"])
     return ReadingEstimate(
         row["estimate"],
-        row["conf_low"],
-        row["conf_high"],
-        n=int(row["n"]),
+        min(row["conf_low"], exact_limits(row["estimate"], n).low),
+        max(row["conf_high"], exact_limits(row["estimate_high"], n).high),
+        n=n,
         bound_low=row["estimate"],
         bound_high=row["estimate_high"],
         unit="cohort",

@@ -75,6 +75,8 @@ class ReadingEstimate:
             new_high=1 - self.new_low,
             low_seen=1 - self.high_seen,
             high_seen=1 - self.low_seen,
+            bound_low=1 - self.bound_high,
+            bound_high=1 - self.bound_low,
             notes=tuple(f"One minus: {note}" for note in self.notes[:1]),
         )
 

@@ -35,10 +35,11 @@ _FURTHER_OPTIONS = {
 }
 """Options of `judge` beside arm, instrument and treatment, by kind of claim."""
 
-_PUBLISHED = ("rate_within",)
-
 JUDGED_KINDS = tuple(_ON_COHORT)
 """Kinds of claim that have a judging path in this version."""
+
+PUBLISHED_KINDS = ("rate_within",)
+"""Those of them that are judged on published evidence too."""
 
 
 def judge(
@@ -97,7 +98,8 @@ def judge(
         unused = [name for name, value in further.items() if value and name not in taken]
         if unused:
             raise UsageError(
-                f"{' and '.join(unused)} mean nothing for a claim of kind {found.kind}"
+                f"{' and '.join(f'{name}=' for name in unused)} can mean nothing for a claim of kind "
+                f"{found.kind}: leave out"
             )
         chosen = {name: value for name, value in further.items() if name in taken}
         return _ON_COHORT[found.kind](
@@ -112,12 +114,12 @@ def judge(
         raise UsageError(
             "arm, visit, instrument and the like choose within a cohort; published evidence has none"
         )
-    if found.kind not in _PUBLISHED:
+    if found.kind not in PUBLISHED_KINDS:
         return Verdict(
             verdict_frame([]),
             found,
             NOT_TESTABLE,
-            "Published evidence is not read for claims of this kind; a cohort can be judged.",
+            "Claims of this kind are judged on the patients of a cohort, and none was given.",
             needed=f"A cohort of patients who had {found.treatment}, with their assessments.",
         )
     if data is not None:

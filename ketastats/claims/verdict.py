@@ -10,7 +10,15 @@ import pandas as pd
 
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.registry import Claim
-from ketastats.claims.standing import DECISION_LEVEL, NOT_TESTABLE, SUPPORTED, standing, word
+from ketastats.claims.standing import (
+    CONTRADICTED,
+    DECISION_LEVEL,
+    NOT_TESTABLE,
+    SUPPORTED,
+    UNDECIDED,
+    standing,
+    word,
+)
 from ketastats.provenance import Source
 from ketastats.results import (
     Statement,
@@ -124,7 +132,9 @@ class Verdict(TabularResult):
             "Reading": f"{row['term']}{' [rests on grade C]' if row['grade'] == 'C' else ''}",
             "From": f"{int(row['k'])} {row['unit']}" if row["unit"] else "–",
             self._heading: _value_text(row, ratio=self._of_ratios),
-            "Verdict": ": ".join(
+            "Verdict": "for comparison"
+            if row["role"] == "yardstick" and self.claim.kind != "rate_within"
+            else ": ".join(
                 part for part in (word_of_reading, place) if part and part != "undecided"
             )
             or "undecided",
@@ -188,6 +198,9 @@ def _value_text(row: Mapping[Any, Any], *, ratio: bool) -> str:
     """A share (or ratio) with its interval, or with its range over the years where it has none."""
     form = number if ratio else percent
     text = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], form)
+    if _between(row):
+        highest = estimate_text(row["bound_high"], row["conf_low"], row["conf_high"], form)
+        text = f"{form(row['bound_low'])} to {highest}"
     if pd.isna(row["conf_low"]) and not pd.isna(row["low_seen"]):
         text += f" (years {percent(row['low_seen'])} to {percent(row['high_seen'])})"
     return text
@@ -249,19 +262,23 @@ def decided(
     limits: tuple[str, ...],
     capped: bool,
     needed: str,
+    doubt: str = "",
     sources: tuple[Source, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Verdict:
     """Let the first reading of a cohort decide, unless the design caps the verdict.
 
     `where` says in whom and when, `needed` what cohort could carry the claim; the first of `limits`
-    is the reason where they cap it.
+    is the reason where they cap it. A `doubt` is a sentence on why the first reading is not enough;
+    it leaves the verdict undecided.
     """
     first = frame.iloc[0]
     value = _value_in_words(first, ratio=claim.kind == "onset_ordering")
     place = _place_in_words(claim, str(first["standing"]))
     reason = f"{first['term']}, {where}: {value}, {place}."
     verdict = str(first["verdict"])
+    if doubt and verdict in (SUPPORTED, CONTRADICTED):
+        verdict, reason = UNDECIDED, f"{reason} {doubt}"
     if capped:
         verdict, reason = NOT_TESTABLE, f"{limits[0]} In them: {reason[0].lower()}{reason[1:]}"
     return Verdict(
@@ -274,6 +291,18 @@ def decided(
         sources=sources,
         notes=notes,
     )
+
+
+def not_testable(
+    claim: Claim,
+    reason: str,
+    *,
+    limits: tuple[str, ...] = (),
+    needed: str = "",
+    sources: tuple[Source, ...] = (),
+) -> Verdict:
+    """A verdict without readings: why this cohort cannot be asked, and what cohort could."""
+    return Verdict(verdict_frame([]), claim, NOT_TESTABLE, reason, limits, needed, sources=sources)
 
 
 def _place_in_words(claim: Claim, place: str) -> str:
@@ -290,8 +319,17 @@ def _place_in_words(claim: Claim, place: str) -> str:
 def _value_in_words(row: pd.Series, *, ratio: bool) -> str:
     if ratio:
         low, high = number(row["conf_low"]), number(row["conf_high"])
-        return f"{number(row['estimate'])} ({row['conf_level']:.0%} interval {low} to {high})"
+        value = "not known" if pd.isna(row["estimate"]) else number(row["estimate"])
+        return f"{value} ({row['conf_level']:.0%} interval {low} to {high})"
+    if _between(row):
+        highest = share_text({**row, "estimate": row["bound_high"]})
+        return f"between {percent(row['bound_low'])} and {highest}"
     return share_text(row)
+
+
+def _between(row: Mapping[Any, Any] | pd.Series) -> bool:
+    """Whether a share is known to lie between two values only."""
+    return bool(percent(row["bound_low"]) != percent(row["bound_high"]))
 
 
 def verdict_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names
+from ketastats.checks.intervals import require_intervals
 from ketastats.errors import UsageError
 from ketastats.models.event_intervals import (
     NO_EVENT,
     assessment_times,
     event_intervals,
     group_labels,
+    hours_after_zero,
+    refuse_names,
     require_assessed,
 )
+from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -27,13 +32,14 @@ from ketastats.results import (
     percent,
     span_text,
 )
-from ketastats.stats.interval_incidence import IntervalIncidence
+from ketastats.stats.interval_incidence import CENSORED, IntervalIncidence
 from ketastats.stats.product_limit import aalen_johansen, survival_limits
 from ketastats.stats.turnbull_limits import COMMON, EXACT, chi_square_critical, schedule_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_OWN = ("group", "event", "time", "bound_low", "bound_high")
 _FIRST_NOTE = (
     "Each share counts those in whom this event came first; the shares of all events and of those "
     "without one add up to 100%. Where two values are given the data allow both and everything between."
@@ -122,11 +128,17 @@ def cumulative_incidence(
     Hudgens MG, Satten GA, Longini IM (2001). Biometrics 57:74-80. On exact times: Aalen OO,
     Johansen S (1978). Scand J Stat 5:141-150.
     """
+    level = checked_level(conf_level)
+    require_intervals(intervals)
     if "status" not in intervals.columns:
         raise UsageError(
             "Cumulative incidence needs the column status, which names the event that came first"
         )
     groups = column_names(by)
+    refuse_names(groups, _OWN)
+    wanted = hours_after_zero("times", times)
+    if times is not None and not wanted:
+        raise UsageError("times must name at least one time, or be left out")
     table, _ = event_intervals(intervals, groups, allow_competing=True)
     events = sorted(set(table["status"]) - {NO_EVENT})
     if not events:
@@ -136,19 +148,14 @@ def cumulative_incidence(
     rows, notes = [], []
     for label, part in parts:
         low, high = (part[name].to_numpy(float) for name in ("left", "right"))
-        at = assessment_times(low, high) if times is None else [float(t) for t in times]
-        if any(not (np.isfinite(t) and t > 0) for t in at):
-            raise UsageError("times must be hours after 0, and finite")
-        method, found = _estimates(part, events, at, conf_level)
+        at = assessment_times(low, high) if times is None else wanted
+        method, found = _estimates(part, events, at, level)
         notes.append(_METHOD_NOTES[method])
         own = {**{name: part[name].iloc[0] for name in groups}, "group": label}
         n = int(part["n"].sum())
-        rows += [
-            _row(own, event, time, values, n, conf_level, method) for event, time, values in found
-        ]
-    own_columns = (*groups, "group", "event", "time", "bound_low", "bound_high")
+        rows += [_row(own, event, time, values, n, level, method) for event, time, values in found]
     return CumulativeIncidence(
-        in_shared_words(rows, own=own_columns),
+        in_shared_words(rows, own=(*groups, *_OWN)),
         sources=sources_of(intervals),
         notes=(_FIRST_NOTE, *dict.fromkeys(notes)),
     )
@@ -159,22 +166,26 @@ def _estimates(
 ) -> tuple[str, Iterator[tuple[str, float, _Estimate]]]:
     """Bounds and limits per event and time, and which kind of limits they are."""
     low, high, n = (part[name].to_numpy(float) for name in ("left", "right", "n"))
-    present = [event for event in events if (part["status"] == event).any()]
-    cause = part["status"].map({event: i + 1 for i, event in enumerate(present)}).fillna(0)
-    kind = schedule_kind(low, high, n)
+    cause = part["status"].map({event: i + 1 for i, event in enumerate(events)}).fillna(0)
+    seen = set(cause.astype(int).tolist()) - {CENSORED}
+    kind = schedule_kind(low, high, n) if seen else COMMON
     if kind == EXACT:
         exact = aalen_johansen(low, cause.to_numpy(int), n)
 
         def value(number: int, time: float) -> _Estimate:
-            share, variance = exact.at(time, number)
+            share, variance = exact.at(time, number if number in seen else min(seen))
             if np.isnan(share):
                 raise UsageError(
                     f"Nobody was followed up to {duration(time)}: ask for earlier times"
                 )
+            if number not in seen:
+                return 0.0, 0.0, nan, nan
             ends = survival_limits(1 - share, variance, conf_level=conf_level)
             return share, share, 1 - float(ends[1]), 1 - float(ends[0])
     else:
-        fit = IntervalIncidence(low, high, cause.to_numpy(int), n, times=times)
+        fit = IntervalIncidence(
+            low, high, cause.to_numpy(int), n, times=times, n_causes=len(events)
+        )
         critical = chi_square_critical(conf_level)
 
         def value(number: int, time: float) -> _Estimate:
@@ -182,7 +193,7 @@ def _estimates(
 
     found = (
         (event, time, value(number + 1, time))
-        for number, event in enumerate(present)
+        for number, event in enumerate(events)
         for time in times
     )
     return {EXACT: "log-log", COMMON: "likelihood"}.get(kind, "likelihood_wide"), found

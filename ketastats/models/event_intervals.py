@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, refuse
-from ketastats.checks.intervals import CENSORED as NO_EVENT
-from ketastats.checks.intervals import require_intervals, status_problems
+from ketastats.checks.intervals import CENSORED, require_intervals, status_problems
 from ketastats.errors import UsageError
+from ketastats.results import SHARED_WORDS
 from ketastats.summaries.intervals import count_intervals
 
+NO_EVENT = CENSORED
 COMPETING = ("rescue", "dropout", "death")
 """What can end the wait for relief instead of relief (`derive_relief`)."""
 
@@ -47,6 +49,8 @@ def event_intervals(
         If the table cannot be used; see `require_intervals`.
     """
     require_intervals(intervals)
+    if len(set(groups)) < len(groups):
+        raise UsageError(f"A column is named twice among {', '.join(groups)}")
     if intervals.empty:
         raise UsageError("The table of intervals has no rows")
     problems = missing_columns(intervals, list(groups), table="intervals")
@@ -81,6 +85,25 @@ def group_labels(
     for key, part in counted.groupby(list(groups), sort=True, observed=True):
         names = key if isinstance(key, tuple) else (key,)
         yield ", ".join(str(name) for name in names), part.reset_index(drop=True)
+
+
+def refuse_names(groups: Sequence[str], own: Sequence[str]) -> None:
+    """Refuse grouping columns whose name the answer needs for a column of its own."""
+    if taken := sorted(set(groups) & {*own, *SHARED_WORDS}):
+        raise UsageError(
+            f"Cannot group by {', '.join(taken)}: the answer has a column of that name. Rename it first"
+        )
+
+
+def hours_after_zero(name: str, values: Sequence[float] | None) -> list[float]:
+    """Times as floats, refused unless they are hours after 0; none if none are given."""
+    try:
+        found = [] if values is None else [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} must be a list of hours, such as [24, 168]") from None
+    if not all(0 < value < inf for value in found):
+        raise UsageError(f"{name} must be hours after 0, and finite")
+    return found
 
 
 def require_assessed(parts: Sequence[tuple[str, pd.DataFrame]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isinf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,11 @@ from ketastats.models.event_intervals import (
     assessment_times,
     event_intervals,
     group_labels,
+    hours_after_zero,
+    refuse_names,
     require_assessed,
 )
+from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 REACHED, QUANTILE, MEAN = "reached", "quantile", "restricted_mean"
+_OWN = ("group", "schedule", "quantity", "at", "bound_low", "bound_high", "convention")
 CONVENTION = "latest"
 """Every single value takes the event to have come at the latest time it can have come."""
 
@@ -56,17 +60,16 @@ class TimeToRelief(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group and quantity, shares in per cent, times in hours or days."""
-        rows = []
-        for row in self.frame.to_dict("records"):
-            rows.append(
-                {
-                    "Group": row["group"],
-                    "Quantity": _quantity_text(row, self.event),
-                    "n": count(row["n"]),
-                    "The data allow": _span(row, "bound_low", "bound_high"),
-                    f"{row['conf_level']:.0%} limits": _span(row, "conf_low", "conf_high"),
-                }
-            )
+        rows = [
+            {
+                "Group": row["group"],
+                "Quantity": _quantity_text(row, self.event),
+                "n": count(row["n"]),
+                "The data allow": _span(row, "bound_low", "bound_high"),
+                f"{row['conf_level']:.0%} limits": _span(row, "conf_low", "conf_high"),
+            }
+            for row in self.frame.to_dict("records")
+        ]
         return pd.DataFrame(rows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -154,45 +157,37 @@ def time_to_relief(
     """
     if limits not in LIMITS:
         raise unknown_name("kind of limits", limits, LIMITS)
+    level, parted = checked_level(conf_level), _checked_shares(shares)
     groups = column_names(by)
+    refuse_names(groups, _OWN)
     table, event = event_intervals(intervals, groups)
-    wanted = _checked("times", times, 0.0, inf)
+    wanted = hours_after_zero("times", times)
     parts = list(group_labels(table, groups))
     require_assessed(parts)
-    end = _common_end(parts) if tau is None else _checked("tau", [tau], 0.0, inf)[0]
+    end = _common_end(parts) if tau is None else hours_after_zero("tau", [tau])[0]
     rows, curves, notes = [], [], []
     for label, part in parts:
         low, high, weight = (part[name].to_numpy(float) for name in ("left", "right", "n"))
         fit = turnbull(low, high, weight)
         at = assessment_times(low, high) if times is None else wanted
         kind = schedule_kind(low, high, weight)
-        found = curve_limits(
-            fit,
-            (low, high, weight),
-            Wanted(at, shares, end, conf_level),
-            kind=kind,
-            limits=limits,
-            resampling=Resampling(replicates, seed, progress),
-        )
+        try:
+            found = curve_limits(
+                fit,
+                (low, high, weight),
+                Wanted(at, parted, end, level),
+                kind=kind,
+                limits=limits,
+                resampling=Resampling(replicates, seed, progress),
+            )
+        except ValueError as error:
+            raise UsageError(f"No limits for {label}: {error}") from None
         own = {**{name: part[name].iloc[0] for name in groups}, "group": label, "schedule": kind}
-        rows += _rows(own, fit, found, at, shares, end, conf_level)
+        rows += _rows(own, fit, found, at, parted, end, level)
         curves.append(_curve(label, fit, (low, high, weight)))
         notes += _notes(label, fit, (low, high, weight), found, event)
-    frame = in_shared_words(
-        rows,
-        own=(
-            *groups,
-            "group",
-            "schedule",
-            "quantity",
-            "at",
-            "bound_low",
-            "bound_high",
-            "convention",
-        ),
-    )
     return TimeToRelief(
-        frame,
+        in_shared_words(rows, own=(*groups, *_OWN)),
         pd.concat(curves, ignore_index=True),
         event,
         sources=sources_of(intervals),
@@ -251,10 +246,12 @@ def _rows(
 def _curve(label: str, fit: Turnbull, data: tuple[np.ndarray, ...]) -> pd.DataFrame:
     """Bounds of the share with the event at every time where one of them steps."""
     low, high, weight = data
-    steps = np.concatenate((fit.left, fit.right, [0.0], low))
+    steps = np.concatenate((fit.left, fit.right, [0.0], low, high))
     steps = np.unique(steps[np.isfinite(steps)])
     least, most = fit.survival_bounds(steps)
-    followed = [float(weight[(high > t) & (np.isfinite(high) | (low >= t))].sum()) for t in steps]
+    told = np.isfinite(high)
+    followed = _after(high[told], weight[told], steps, "right")
+    followed = followed + _after(low[~told], weight[~told], steps, "left")
     return pd.DataFrame(
         {
             "group": label,
@@ -264,6 +261,15 @@ def _curve(label: str, fit: Turnbull, data: tuple[np.ndarray, ...]) -> pd.DataFr
             "followed": followed,
         }
     )
+
+
+def _after(
+    ends: np.ndarray, weight: np.ndarray, times: np.ndarray, side: Literal["left", "right"]
+) -> np.ndarray:
+    """Weight of the ends after each time; of those at the time too where the side is left."""
+    order = np.argsort(ends)
+    left_over = np.concatenate((np.cumsum(weight[order][::-1])[::-1], [0.0]))
+    return np.asarray(left_over[np.searchsorted(ends[order], times, side=side)])
 
 
 def _notes(
@@ -309,10 +315,13 @@ def _common_end(parts: Sequence[tuple[str, pd.DataFrame]]) -> float:
     return min(ends)
 
 
-def _checked(name: str, values: Sequence[float] | None, low: float, high: float) -> list[float]:
-    found = [] if values is None else [float(value) for value in values]
-    if any(not low < value < high for value in found):
-        raise UsageError(f"{name} must be hours after 0, and finite")
+def _checked_shares(shares: Sequence[float]) -> list[float]:
+    try:
+        found = [float(share) for share in shares]
+    except (TypeError, ValueError):
+        raise UsageError("shares must be a list of shares, such as [0.25, 0.5, 0.75]") from None
+    if not all(0 < share < 1 for share in found):
+        raise UsageError("shares must lie strictly between 0 and 1: a half is 0.5")
     return found
 
 

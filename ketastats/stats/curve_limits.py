@@ -52,6 +52,8 @@ _WORDS = {
     "greenwood": "Greenwood limits on the log-log scale",
 }
 
+_FEWEST = 3  # for a subsample to be smaller than the sample
+
 Limit = tuple[float, float]
 
 
@@ -105,6 +107,8 @@ def curve_limits(
         there is computed as asked, and the note says so.
     """
     method = _AUTO[kind] if limits == "auto" else limits
+    if limits == "auto" and np.isinf(data[1]).all():
+        method = "likelihood"  # without an event Greenwood's variance is 0 and gives no limits
     if method == "greenwood":
         if kind != EXACT:
             raise ValueError("Greenwood's limits need exact and right-censored times only")
@@ -174,6 +178,8 @@ def _subsampling(
         return np.concatenate((1 - most, 1 - least))
 
     n = int(fit.n)
+    if n < _FEWEST:
+        raise ValueError(f"subsampling needs at least {_FEWEST} subjects")
     size = subsample_size(n)
     sample, whole = _drawn(data, ends, resampling, size=size), ends(fit)
     low, high = (
@@ -219,4 +225,8 @@ def _greenwood(data: tuple[Floats, Floats, Floats], wanted: Wanted) -> _Found:
         quantiles.append((found.low, found.high))
     mean = restricted_mean(curve, wanted.tau)
     reach = two_sided_quantile(wanted.conf_level) * mean.std_error
-    return reached, quantiles, (max(0.0, mean.estimate - reach), mean.estimate + reach)
+    return (
+        reached,
+        quantiles,
+        (max(0.0, mean.estimate - reach), min(wanted.tau, mean.estimate + reach)),
+    )

@@ -7,6 +7,8 @@ after l. On exact and right-censored times the maximum is Aalen and Johansen's e
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -29,6 +31,8 @@ class IntervalIncidence:
     weight : (n,) array_like, optional
     times : (m,) array_like
         Times at which the cumulative incidence will be asked for.
+    n_causes : int
+        Causes there are, if more than were seen.
 
     Raises
     ------
@@ -48,6 +52,8 @@ class IntervalIncidence:
         cause: ArrayLike,
         weight: ArrayLike | None = None,
         times: ArrayLike = (),
+        *,
+        n_causes: int = 1,
     ) -> None:
         low, high = checked_bounds(left, right)
         why = np.asarray(cause)
@@ -56,7 +62,7 @@ class IntervalIncidence:
             raise ValueError("a cause must be 0 (no event seen) or a whole number from 1 on")
         if ((why == CENSORED) != np.isinf(high)).any():
             raise ValueError("an interval ends at infinity exactly where no event was seen")
-        self.n_causes = max(1, int(why.max(initial=0)))
+        self.n_causes = max(1, n_causes, int(why.max(initial=0)))
         self._blocks = [_cells_of_cause(low, high, why, number, times) for number in self._causes()]
         sizes = [cells.left.size for _, cells in self._blocks]
         self._offset = np.concatenate(([0], np.cumsum(sizes)))
@@ -98,13 +104,9 @@ class IntervalIncidence:
             rows.append(np.flatnonzero(taken))
             starts.append(cells.start + first)
             stops.append(cells.stop + first)
-        return Incidence(
-            np.concatenate(rows),
-            np.concatenate(starts),
-            np.concatenate(stops),
-            n,
-            int(self._offset[-1]),
-        )
+        row, start, stop = (np.concatenate(parts) for parts in (rows, starts, stops))
+        order = np.argsort(row, kind="stable")  # as the observations come, not cause by cause
+        return Incidence(row[order], start[order], stop[order], n, int(self._offset[-1]))
 
 
 def _cells_of_cause(
@@ -112,8 +114,9 @@ def _cells_of_cause(
 ) -> tuple[Bools, Cells]:
     """The intervals that may hold an event of this cause, and their cells."""
     taken = (np.asarray(why) == cause) | (np.asarray(why) == CENSORED)
-    if not taken.any():
-        raise ValueError(f"nobody had an event of cause {cause}, and nobody was censored")
     # Under a constraint mass may lie before the first bound and after the last.
     cuts = (0.0, *np.asarray(times, dtype=float).ravel(), np.inf)
+    if not taken.any():  # cells that no observation covers, which a constraint can still fill
+        none = np.zeros(0, dtype=np.intp)
+        return taken, replace(cut_into_cells(0.0, np.inf, cuts=cuts), start=none, stop=none)
     return taken, cut_into_cells(low[taken], high[taken], cuts=cuts)

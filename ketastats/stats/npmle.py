@@ -37,7 +37,8 @@ class Incidence:
     """Which cells each observation may have had its event in.
 
     Observation `row[j]` covers the cells ``start[j] <= k < stop[j]``; an observation may have
-    several such ranges (one per cause), not overlapping.
+    several such ranges (one per cause), not overlapping. `row` is in ascending order, and no
+    observation is without a range.
     """
 
     row: Ints

@@ -18,7 +18,8 @@ _MOST_EVALUATIONS = 60
 
 def fit_tolerance(n: float) -> float:
     """Duality gap at which the likelihood-ratio statistic of `n` subjects is accurate to 1e-8, if rounding
-    allows."""
+    allows.
+    """
     return max(_FINEST, _PRECISION / (2 * n))
 
 

@@ -47,9 +47,10 @@ def schedule_kind(left: ArrayLike, right: ArrayLike, weight: ArrayLike | None = 
 
     Returns
     -------
-    `EXACT` if every time is exact or right-censored; `COMMON` if at least 80% of the finite bounds
-    after 0 of the other intervals lie at times that at least 5 subjects share; else `ONE_EACH` if no
-    interval has two assessments for ends (current status data), or `IRREGULAR`.
+    `EXACT` if no event lies between two assessments (every time is exact or right-censored);
+    `COMMON` if at least 80% of the finite bounds after 0 of the other intervals lie at times that at
+    least 5 subjects share; else `ONE_EACH` if no interval has two assessments for ends (current
+    status data), or `IRREGULAR`.
     """
     low, high = (np.asarray(side, dtype=float) for side in (left, right))
     n = as_weights(weight, low.size)
@@ -163,7 +164,7 @@ def banerjee_wellner_critical(conf_level: float) -> float:
         if abs(level - conf_level) < 1e-9:
             return critical
     levels = ", ".join(f"{level:g}" for level in _BANERJEE_WELLNER)
-    raise ValueError(f"Banerjee and Wellner's law is tabulated for conf_level {levels}")
+    raise ValueError(f"Banerjee and Wellner's law is tabulated for conf_level {levels} only")
 
 
 def _first(holds: Callable[[int], bool], size: int) -> int:
@@ -208,6 +209,8 @@ def resample(
     """
     low, high = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
     counts = as_weights(weight, low.size)
+    if replicates < 1 or seed < 0:
+        raise ValueError("resampling needs at least one replicate, and a seed of at least 0")
     if (counts != np.round(counts)).any():
         raise ValueError("resampling draws whole subjects: multiplicities must be whole numbers")
     n = int(counts.sum())
@@ -237,7 +240,7 @@ def percentile_limits(sample: Floats, *, conf_level: float, upper: bool) -> Floa
 
 def subsample_size(n: int) -> int:
     """Subjects per subsample: n^(2/3), of larger order than 1 and smaller than n."""
-    return max(2, min(n - 1, round(n ** (2 / 3))))
+    return max(2, min(n - 1, round(float(n) ** (2 / 3))))
 
 
 def subsampling_limits(

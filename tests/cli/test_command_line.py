@@ -95,8 +95,10 @@ def test_judge_without_a_claim_lists_all_claims(run):
     code, printed, _ = run("judge")
     assert code == 0
     names = [line.partition(":")[0] for line in printed.splitlines()]
-    assert [name.removesuffix(" [judged]") for name in names] == list(ks.load_claims())
+    assert [name.partition(" ")[0] for name in names] == list(ks.load_claims())
     assert f"{HEADLINE} [judged]" in names
+    assert "onset-hours-to-days [judged on a cohort]" in names
+    assert "life-changing" in names
 
 
 def test_judge_prints_the_verdict_and_every_reading(run):
