@@ -237,6 +237,9 @@ def _median_note(intervals: pd.DataFrame) -> str:
     row = frame[frame["quantity"] == "quantile"].iloc[0]
     low, high = float(row["bound_low"]), float(row["bound_high"])
     if isinf(high):
-        return f"Fewer than half were seen with relief: the median time is {duration(low)} or more."
+        return f"Fewer than half had relief while followed: the median time is {duration(low)} or more."
     limits = duration_range(row["conf_low"], row["conf_high"])
-    return f"Median time to relief: {duration_range(low, high)} ({DECISION_LEVEL:.0%} limits {limits})."
+    return (
+        f"Median time to relief: {duration_range(low, high)} ({DECISION_LEVEL:.0%} limits {limits}), "
+        "if those not followed are like the others."
+    )

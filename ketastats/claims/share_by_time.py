@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaincinv
 
+from ketastats.checks.intervals import CENSORED
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.standing import ALPHA, DECISION_LEVEL
-from ketastats.models.event_intervals import COMPETING, NO_EVENT
+from ketastats.models.event_intervals import COMPETING
 from ketastats.stats.interval_incidence import IntervalIncidence
 from ketastats.stats.intervals import Interval
 from ketastats.stats.turnbull_limits import chi_square_critical
@@ -92,7 +93,7 @@ _EVENT = "event"
 
 
 def _lost(intervals: pd.DataFrame, hour: float) -> pd.Series:
-    lost: pd.Series = intervals["status"].eq(NO_EVENT) & (intervals["left"] < hour)
+    lost: pd.Series = intervals["status"].eq(CENSORED) & (intervals["left"] < hour)
     return lost
 
 

@@ -148,8 +148,11 @@ class Verdict(TabularResult):
         if self.frame.empty:
             return draw_forest(self.frame, ax, xlabel="Share of people (%)", as_percent=True)
         if self._of_ratios:
-            label = f"Ratio of speeds (above {self.claim.range[0]:g}: earlier)"
-            return draw_forest(self.frame, ax, xlabel=label, reference=self.claim.range[0])
+            from ketastats.plots.ratios import draw_ratios
+
+            names = {"estimate": "ratio", "conf_low": "ratio_low", "conf_high": "ratio_high"}
+            drawn = self.frame[self.frame["estimate"].notna()].rename(columns=names)
+            return draw_ratios(drawn, ax, xlabel="Ratio (above 1: relief earlier)")
         return draw_forest(
             self.frame,
             ax,
@@ -275,7 +278,9 @@ def decided(
     first = frame.iloc[0]
     value = _value_in_words(first, ratio=claim.kind == "onset_ordering")
     place = _place_in_words(claim, str(first["standing"]))
-    reason = f"{first['term']}, {where}: {value}, {place}."
+    what, done = ("ratio", "Compared") if claim.kind == "onset_ordering" else ("share", "Counted")
+    term = f"{first['term'][0].lower()}{first['term'][1:]}"
+    reason = f"The {what} is {value}, {place}. {done}: {term}, {where}."
     verdict = str(first["verdict"])
     if doubt and verdict in (SUPPORTED, CONTRADICTED):
         verdict, reason = UNDECIDED, f"{reason} {doubt}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ketastats.checks.intervals import CENSORED
 from ketastats.endpoints.assessments import (
     Assessments,
     Flags,
@@ -20,7 +21,7 @@ from ketastats.endpoints.event_spans import (
     require_free_names,
     with_subject_columns,
 )
-from ketastats.endpoints.intercurrent_events import CENSORED, end_of_follow_up
+from ketastats.endpoints.intercurrent_events import end_of_follow_up
 from ketastats.endpoints.relief import AT_START
 from ketastats.errors import UsageError, unknown_name
 from ketastats.instruments.rules import Rule

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_values, not_numbers, refuse, require_columns
+from ketastats.checks.intervals import CENSORED
 from ketastats.checks.positions import flagged
 from ketastats.errors import Problem, UsageError, unknown_name
 
@@ -23,8 +24,6 @@ HANDLING = {
     "ignore": "as if it had not happened: later assessments count",
 }
 """What an analyst can say of an event, and what it then means."""
-
-CENSORED = "censored"
 
 _NAMES = {"death": "deaths", "rescue": "rescue medicines", "dropout": "drop-outs"}
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_values, not_numbers, refuse, require_columns
 from ketastats.checks.identity import duplicated_rows
+from ketastats.checks.intervals import CENSORED
 from ketastats.checks.positions import flagged
 from ketastats.endpoints.assessments import Floats, Whole
 from ketastats.endpoints.event_spans import (
@@ -18,7 +19,7 @@ from ketastats.endpoints.event_spans import (
     require_free_names,
     with_subject_columns,
 )
-from ketastats.endpoints.intercurrent_events import CENSORED, end_of_follow_up
+from ketastats.endpoints.intercurrent_events import end_of_follow_up
 from ketastats.errors import DataError, Problem, UsageError, problem, unknown_name
 from ketastats.provenance import sources_of, with_sources
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import refuse
 from ketastats.checks.identity import duplicated_rows
-from ketastats.checks.intervals import interval_problems
+from ketastats.checks.intervals import CENSORED, interval_problems
 from ketastats.endpoints.assessments import (
     Assessments,
     Flags,
@@ -22,7 +22,7 @@ from ketastats.endpoints.assessments import (
     require_scores,
     require_shared_subjects,
 )
-from ketastats.endpoints.intercurrent_events import CENSORED, end_of_follow_up
+from ketastats.endpoints.intercurrent_events import end_of_follow_up
 from ketastats.endpoints.relief import AT_START
 from ketastats.errors import UsageError, unknown_name
 from ketastats.instruments.endpoint_definitions import load_endpoint_definitions

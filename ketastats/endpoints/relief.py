@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_values, not_numbers, refuse, require_columns
 from ketastats.checks.identity import duplicated_rows
+from ketastats.checks.intervals import CENSORED
 from ketastats.checks.positions import flagged
 from ketastats.endpoints.assessments import (
     Assessments,
@@ -23,7 +24,7 @@ from ketastats.endpoints.assessments import (
     next_true,
     require_scores,
 )
-from ketastats.endpoints.intercurrent_events import CENSORED, end_of_follow_up
+from ketastats.endpoints.intercurrent_events import end_of_follow_up
 from ketastats.errors import UsageError, unknown_name
 from ketastats.instruments.rules import Rule
 

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names
-from ketastats.checks.intervals import require_intervals
+from ketastats.checks.intervals import CENSORED, require_intervals
 from ketastats.errors import UsageError
 from ketastats.models.event_intervals import (
-    NO_EVENT,
     assessment_times,
     event_intervals,
     group_labels,
@@ -32,7 +31,7 @@ from ketastats.results import (
     percent,
     span_text,
 )
-from ketastats.stats.interval_incidence import CENSORED, IntervalIncidence
+from ketastats.stats.interval_incidence import IntervalIncidence
 from ketastats.stats.product_limit import aalen_johansen, survival_limits
 from ketastats.stats.turnbull_limits import COMMON, EXACT, chi_square_critical, schedule_kind
 
@@ -140,7 +139,7 @@ def cumulative_incidence(
     if times is not None and not wanted:
         raise UsageError("times must name at least one time, or be left out")
     table, _ = event_intervals(intervals, groups, allow_competing=True)
-    events = sorted(set(table["status"]) - {NO_EVENT})
+    events = sorted(set(table["status"]) - {CENSORED})
     if not events:
         raise UsageError("No event of any kind was seen, so there is nothing to compare")
     parts = list(group_labels(table, groups))
@@ -167,7 +166,7 @@ def _estimates(
     """Bounds and limits per event and time, and which kind of limits they are."""
     low, high, n = (part[name].to_numpy(float) for name in ("left", "right", "n"))
     cause = part["status"].map({event: i + 1 for i, event in enumerate(events)}).fillna(0)
-    seen = set(cause.astype(int).tolist()) - {CENSORED}
+    seen = set(cause.astype(int).tolist()) - {0}
     kind = schedule_kind(low, high, n) if seen else COMMON
     if kind == EXACT:
         exact = aalen_johansen(low, cause.to_numpy(int), n)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, refuse
 from ketastats.checks.intervals import CENSORED, require_intervals, status_problems
+from ketastats.endpoints.intercurrent_events import KINDS
 from ketastats.errors import UsageError
 from ketastats.results import SHARED_WORDS
 from ketastats.summaries.intervals import count_intervals
 
-NO_EVENT = CENSORED
-COMPETING = ("rescue", "dropout", "death")
+COMPETING = KINDS
 """What can end the wait for relief instead of relief (`derive_relief`)."""
 
 EVERYBODY = "all"
@@ -131,4 +131,4 @@ def _kinds(intervals: pd.DataFrame) -> list[str]:
     if "status" not in intervals.columns:
         return []
     kinds = intervals["status"].dropna().astype(str).unique()
-    return sorted(kind for kind in kinds if kind != NO_EVENT)
+    return sorted(kind for kind in kinds if kind != CENSORED)

@@ -11,14 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import column_names, missing_columns, missing_values, refuse
-from ketastats.checks.intervals import require_intervals, status_problems
+from ketastats.checks.intervals import CENSORED, require_intervals, status_problems
 from ketastats.endpoints.intercurrent_events import KINDS
 from ketastats.errors import DataError, Problem, UsageError, problem, unknown_name
 from ketastats.stats.intervals import check_level
 
 _TABLE = "intervals"
 _SOURCE = "The table of intervals"
-_CENSORED = "censored"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +137,7 @@ def _which_event(
                 "cumulative incidence"
             )
         return (kinds[0] if kinds else "event"), seen
-    if event == _CENSORED or (kinds and event not in kinds):
+    if event == CENSORED or (kinds and event not in kinds):
         raise unknown_name("event among the statuses seen", event, kinds)
     return event, status == event
 

@@ -185,7 +185,7 @@ def maximise(
 def _start(on: Incidence) -> Floats:
     """Masses to start from: on all cells, or where there are many on a few that reach everyone."""
     p = np.zeros(on.n_cells)
-    if on.n_cells <= _FEW_CELLS or not on.one_range_each:
+    if on.n_cells <= _FEW_CELLS:
         p[:] = 1.0
     else:
         p[np.linspace(0, on.n_cells - 1, _GRID).astype(int)] = 1.0

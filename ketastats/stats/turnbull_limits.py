@@ -240,7 +240,8 @@ def percentile_limits(sample: Floats, *, conf_level: float, upper: bool) -> Floa
 
 def subsample_size(n: int) -> int:
     """Subjects per subsample: n^(2/3), of larger order than 1 and smaller than n."""
-    return max(2, min(n - 1, round(float(n) ** (2 / 3))))
+    size: int = round(float(n) ** (2 / 3))
+    return max(2, min(n - 1, size))
 
 
 def subsampling_limits(

@@ -119,6 +119,56 @@ def test_judge_as_json_is_the_verdict_on_a_cohort(run):
     assert content["rows"][0]["events"] == 29
 
 
+SYNTHETIC = ("--data", shipped("data", "synthetic_course"))
+
+
+def test_judge_prints_a_claim_on_onset_with_its_shares_limits_and_need(run):
+    words = ("judge", "onset-hours-to-days", *SYNTHETIC, "--arm", "KETAMINE")
+    code, printed, said = run(*words)
+    verdict = ks.judge("onset-hours-to-days", ks.load_cohort(SYNTHETIC[1]), arm="KETAMINE")
+    assert (code, said) == (0, "")
+    assert str(verdict) in printed
+    for row in verdict.display().to_dict("records"):
+        assert f"{row['% (90% interval)']} %  {row['Reading']}" in printed
+    for line in (*verdict.limits, *verdict.notes, f"Needed: {verdict.needed}"):
+        assert printed.count(line) == 1
+
+
+def test_judge_prints_ratios_of_a_claim_that_compares_without_a_per_cent_sign(run):
+    words = ("--arm", "KETAMINE", "--reference", "CONVENTIONAL", "--randomised")
+    more = ("--treatment", "ketamine", "--comparator", "conventional treatment")
+    code, printed, _ = run("judge", "ketamine-works-faster", *SYNTHETIC, *words, *more)
+    assert code == 0
+    rows = [line for line in printed.splitlines() if line.startswith("  ")]
+    assert len(rows) >= 3
+    assert not any(" %  " in row for row in rows)
+    assert "hazard ratio" in rows[0]
+    assert "assigned at random" not in printed.split("Needed:")[0]
+
+
+def test_judge_without_the_words_for_a_comparison_says_what_is_not_known(run):
+    words = ("--arm", "KETAMINE", "--reference", "CONVENTIONAL")
+    code, printed, _ = run("judge", "ketamine-works-faster", *SYNTHETIC, *words)
+    assert code == 0
+    assert "not said to have been assigned at random" in printed
+    code, _, said = run("judge", "ketamine-works-faster", *SYNTHETIC)
+    assert code == 2
+    assert "name arm= and reference=" in said
+
+
+def test_judge_prints_a_verdict_that_has_no_readings(run):
+    code, printed, said = run("judge", "onset-hours-to-days")
+    assert (code, said) == (0, "")
+    assert "Not testable: Claims of this kind are judged on the patients of a cohort" in printed
+    assert "Needed: A cohort of patients who had ketamine" in printed
+
+
+def test_an_option_of_another_kind_of_claim_ends_with_2_and_names_it(run):
+    code, _, said = run("judge", "onset-hours-to-days", *SYNTHETIC, "--randomised")
+    assert code == 2
+    assert said.startswith("randomised= can mean nothing")
+
+
 def test_a_notebook_that_fails_ends_with_4_and_names_its_cell(run, tmp_path, write_small_notebook):
     path = write_small_notebook("1 / 0")
     code, printed, said = run("report", path, "--out", tmp_path / "out")
