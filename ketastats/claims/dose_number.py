@@ -113,7 +113,6 @@ def _by_dose(
     if patients.own_scores.empty:
         return None
     cohort = patients.cohort
-    medications = patients.of(cohort.medications)
     table = derive_relief_by_dose(
         patients.own_scores,
         patients.of(cohort.doses),
@@ -122,8 +121,8 @@ def _by_dose(
         subjects=patients.subjects,
         window=claim.horizon,
         planned=last,
-        medications=None if medications.empty else medications,
-        rescue=None if medications.empty else "censor",
+        medications=patients.of(cohort.medications),
+        rescue="censor",
         at_start="exclude",
     )
     unseen = table["status"] == "censored"

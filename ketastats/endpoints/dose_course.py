@@ -318,6 +318,8 @@ def _first_rescues(
         if rescue is not None:
             raise UsageError("rescue= needs the table of medications, in which rescues are seen")
         return none
+    if medications.empty:
+        return none
     start = medications["usubjid"].map(course.groupby("usubjid")["afrlt"].min())
     late = medications["cmcat"].eq("RESCUE") & (medications["cmstrlt"] > start)
     first = medications[late.fillna(False)].groupby("usubjid")["cmstrlt"].min().astype("float64")

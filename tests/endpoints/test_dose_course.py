@@ -152,6 +152,15 @@ def test_a_rescue_is_never_passed_over_in_silence():
         derive_relief_by_dose(scores(a=[]), doses(a=[0.0]), rescue="censor")
 
 
+def test_a_table_of_medications_without_rows_holds_no_rescue():
+    empty = pd.DataFrame({"usubjid": [], "cmcat": [], "cmstrlt": []})
+    for word in (None, "censor", "ignore"):
+        done = derive_relief_by_dose(
+            scores(a=[(24, GOOD)]), doses(a=[0.0]), medications=empty, rescue=word
+        )
+        assert done["status"].tolist() == ["relief"]
+
+
 def test_a_rescue_ends_the_observation_or_is_ignored():
     row = rescued(rescue="censor").iloc[0]
     assert (row["dose_left"], row["dose_right"], row["n_doses"]) == (2, inf, 2)
