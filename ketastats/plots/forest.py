@@ -37,7 +37,8 @@ def draw_forest(
     frame : DataFrame in the shared words
         `term`, `estimate`, `conf_low`, `conf_high`; optional `new_low`, `new_high` (thin line,
         where a new setting may lie), `low_seen`, `high_seen` (a range that is no interval, drawn as
-        ticks) and `standing` (inside, outside, undecided).
+        ticks), `bound_low`, `bound_high` (all that the data say, drawn as a pale bar) and `standing`
+        (inside, outside, undecided).
     ax : Axes, optional
     xlabel : str
     as_percent : bool
@@ -103,6 +104,9 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
     for left, right, width in ((value("new_low"), value("new_high"), 1.0), (low, high, 2.6)):
         if np.isfinite(left) and np.isfinite(right):
             axes.plot([left, right], [y, y], color=BLUE, lw=width, solid_capstyle="butt", zorder=2)
+    bounds = (value("bound_low"), value("bound_high"))
+    if np.isfinite(bounds).all() and bounds[0] < bounds[1]:
+        axes.plot(bounds, [y, y], color=BLUE, lw=8, alpha=0.3, solid_capstyle="butt", zorder=1.5)
     seen = (value("low_seen"), value("high_seen"))
     if np.isfinite(seen).all():
         axes.plot(seen, [y, y], color=BLUE, lw=0, marker="|", ms=9, mew=1.6, zorder=2)
@@ -118,7 +122,7 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
             mew=1.6,
             zorder=3,
         )
-    numbers = _numbers(estimate, low, high)
+    numbers = _numbers(estimate, low, high, bounds)
     axes.annotate(
         str(row["term"]),
         (0.0, y),
@@ -141,13 +145,16 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
     )
 
 
-def _numbers(estimate: float, low: float, high: float) -> str:
+def _numbers(estimate: float, low: float, high: float, bounds: tuple[float, float]) -> str:
     if not np.isfinite(estimate):
         return "–"
     if not (np.isfinite(low) and np.isfinite(high)):
         return f"{estimate:.1f}"
     form = "{:.1f}" if max(abs(low), abs(high)) >= 10 else "{:.2f}"
     shown = form.format(estimate)
+    ends = [form.format(end) for end in bounds]
+    if np.isfinite(bounds).all() and ends[0] != ends[1]:
+        shown = " to ".join(ends)
     return f"{shown} ({form.format(low)} to {form.format(high)})".replace("-", "−")
 
 

@@ -154,3 +154,20 @@ def test_a_caption_and_words_are_escaped_where_a_notebook_shows_them():
     html = ks.Figure("<svg/>", 'alt "quoted" <b>', "<script>")._repr_html_()
     assert "<script>" not in html
     assert "&quot;quoted&quot; &lt;b&gt;" in html
+
+
+def test_a_row_known_only_within_bounds_shows_both_and_no_single_number():
+    frame = pd.DataFrame(
+        {
+            "term": ["a", "b"],
+            "estimate": [0.231, 0.5],
+            "conf_low": [0.142, 0.4],
+            "conf_high": [0.396, 0.6],
+            "bound_low": [0.216, 0.5],
+            "bound_high": [0.304, 0.5],
+        }
+    )
+    texts = [text.get_text() for text in draw_forest(frame, as_percent=True).texts]
+    assert "21.6 to 30.4 (14.2 to 39.6)" in texts
+    assert "50.0 (40.0 to 60.0)" in texts
+    assert not any(text.startswith("23.1") for text in texts)
