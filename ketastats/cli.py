@@ -83,7 +83,7 @@ def report(
 
     \b
     Example:
-      ketastats report conventional_relief --out reports --set ARM=PLACEBO
+      ketastats report conventional_relief --out reports --set VISIT='Week 4'
     """  # noqa: D301 (click keeps the lines after \b as they are)
     from ketastats.reporting.report import build_report, shipped_notebooks
 

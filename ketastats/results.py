@@ -212,7 +212,7 @@ def share_text(row: Any, *, also: str = "") -> str:
 
 def percent(value: float) -> str:
     """Write a share as per cent with one decimal, without the sign."""
-    return "∞" if math.isinf(value) else f"{100 * value:.1f}"
+    return "∞" if math.isinf(value) else f"{100 * value:z.1f}"
 
 
 def number(value: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.positions import flagged
-from ketastats.errors import DataError, Problem, problem
+from ketastats.errors import DataError, Problem, UsageError, problem
 
 
 def column_names(names: str | Sequence[str] | None) -> list[str]:
@@ -17,7 +17,8 @@ def column_names(names: str | Sequence[str] | None) -> list[str]:
 
 
 def missing_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> list[Problem]:
-    """One problem that names every absent column."""
+    """One problem that names every absent column; `UsageError` if `frame` is no table."""
+    _require_frame(frame, table)
     absent = [name for name in names if name not in frame.columns]
     if not absent:
         return []
@@ -94,7 +95,7 @@ def missing_values(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> 
 
 
 def require_columns(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> None:
-    """Raise `DataError` unless every column is there."""
+    """Raise `DataError` unless every column is there, `UsageError` if `frame` is no table."""
     refuse(missing_columns(frame, names, table=table), source=f"The table of {table}")
 
 
@@ -102,3 +103,13 @@ def refuse(problems: Sequence[Problem], *, source: str) -> None:
     """Raise `DataError` with all `problems`, if there are any."""
     if problems:
         raise DataError(source, problems)
+
+
+def _require_frame(given: object, table: str) -> None:
+    if isinstance(given, pd.DataFrame):
+        return
+    advice = ""
+    if hasattr(given, "scores") and hasattr(given, "subjects"):  # a cohort, known by its tables
+        has_it = table.isidentifier() and hasattr(given, table)
+        advice = f": use cohort.{table}" if has_it else ": derive it from cohort.scores"
+    raise UsageError(f"{table} must be a pandas DataFrame, not {type(given).__name__}{advice}")

@@ -11,7 +11,6 @@ from ketastats.claims.design import Patients, choose_patients, design_limits, ne
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.onset import NO_CAUSE, WORDS, rules_by_priority
 from ketastats.claims.registry import Claim
-from ketastats.claims.share_by_time import exact_limits
 from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.claims.verdict import Verdict, decided, not_testable, reading_row, verdict_frame
 from ketastats.cohort.cohort import Cohort
@@ -19,6 +18,7 @@ from ketastats.endpoints.dose_course import derive_relief_by_dose
 from ketastats.instruments.rules import Rule
 from ketastats.models.relief_by_dose import relief_by_dose
 from ketastats.results import duration
+from ketastats.stats.followed_share import exact_limits
 
 _ANYWAY = ", whatever became of those who stopped or were not assessed"
 _ALIKE = ", if those who stopped or were not assessed are like the others"
@@ -140,8 +140,13 @@ def _bounds(row: Mapping[Any, Any]) -> _Reading:
     n = int(row["n"])
     estimate = ReadingEstimate(
         row["bound_low"] if pd.isna(row["estimate"]) else row["estimate"],
-        min(row["bound_conf_low"], exact_limits(row["bound_low"], n).low),
-        max(row["bound_conf_high"], exact_limits(row["bound_high"], n).high),
+        min(
+            row["bound_conf_low"], exact_limits(row["bound_low"], n, conf_level=DECISION_LEVEL).low
+        ),
+        max(
+            row["bound_conf_high"],
+            exact_limits(row["bound_high"], n, conf_level=DECISION_LEVEL).high,
+        ),
         n=n,
         bound_low=row["bound_low"],
         bound_high=row["bound_high"],
@@ -154,8 +159,10 @@ def _plain(row: Mapping[Any, Any]) -> ReadingEstimate:
     n = int(row["n"])
     return ReadingEstimate(
         row["estimate"],
-        min(row["conf_low"], exact_limits(row["estimate"], n).low),
-        max(row["conf_high"], exact_limits(row["estimate_high"], n).high),
+        min(row["conf_low"], exact_limits(row["estimate"], n, conf_level=DECISION_LEVEL).low),
+        max(
+            row["conf_high"], exact_limits(row["estimate_high"], n, conf_level=DECISION_LEVEL).high
+        ),
         n=n,
         bound_low=row["estimate"],
         bound_high=row["estimate_high"],

@@ -119,7 +119,8 @@ def judge(
             verdict_frame([]),
             found,
             NOT_TESTABLE,
-            "Claims of this kind are judged on the patients of a cohort, and none was given.",
+            "Claims of this kind are judged on the patients of a cohort, and "
+            f"{'none' if data is None else 'a table that is none'} was given.",
             needed=f"A cohort of patients who had {found.treatment}, with their assessments.",
         )
     if data is not None:

@@ -224,10 +224,12 @@ def _notes(intervals: pd.DataFrame, hour: float) -> tuple[str, ...]:
         )
     if left_out := int(intervals.attrs["left_out"]):
         notes.append(f"{left_out} met the rule before the first dose already and are not counted.")
-    first = intervals.loc[intervals["status"].isin(COMPETING), "status"].value_counts()
+    before = intervals["status"].isin(COMPETING) & (intervals["right"] <= hour)
+    first = intervals.loc[before, "status"].value_counts()
     for event, n in first.items():
         notes.append(f"{str(event).capitalize()} came before relief in {n}: counted as no relief.")
-    if first.empty and intervals["status"].ne("censored").any():
+    seen = set(intervals["status"]) - {"censored"}
+    if seen and not seen & set(COMPETING):
         notes.append(_median_note(intervals))
     return tuple(notes)
 

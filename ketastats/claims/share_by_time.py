@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaincinv
 
 from ketastats.checks.intervals import CENSORED
 from ketastats.claims.estimates import ReadingEstimate
-from ketastats.claims.standing import ALPHA, DECISION_LEVEL
+from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.models.event_intervals import COMPETING
+from ketastats.stats.followed_share import ShareOfAll, exact_limits, share_of_all
 from ketastats.stats.interval_incidence import IntervalIncidence
 from ketastats.stats.intervals import Interval
 from ketastats.stats.turnbull_limits import chi_square_critical
@@ -23,7 +23,8 @@ class Shares(NamedTuple):
     """The share by an hour under three suppositions about those not followed until then.
 
     `alike`: they are like the others. `never`: none of them had the event by then. `anyway`: the
-    point of `alike`, and limits that hold whatever they had. `n_lost` is their number.
+    point of `alike`, and bounds and limits that hold whatever they had
+    (`ketastats.stats.followed_share`). `n_lost` is their number.
     """
 
     alike: ReadingEstimate
@@ -56,40 +57,47 @@ def shares_by(intervals: pd.DataFrame, hour: float) -> Shares:
     alike = _share(intervals, hour)
     if not lost.any():
         return Shares(alike, alike, alike, 0)
-    after = np.nextafter(hour, np.inf)
-    never = _share(intervals.assign(left=intervals["left"].where(~lost, after)), hour)
-    always = _share(
-        intervals.assign(
-            right=intervals["right"].where(~lost, hour),
-            status=intervals["status"].where(~lost, _EVENT),
-        ),
-        hour,
+    n_lost = int(lost.sum())
+    bounds = _of_all(intervals[~lost], hour, n_lost)
+    never = replace(
+        alike,
+        estimate=bounds.low,
+        low=bounds.if_none.low,
+        high=bounds.if_none.high,
+        bound_low=bounds.low,
+        bound_high=bounds.low,
+        n=len(intervals),
     )
     anyway = replace(
         alike,
-        low=min(never.low, alike.low),
-        high=max(always.high, alike.high),
-        bound_low=never.bound_low,
-        bound_high=always.bound_high,
-        n=never.n,
+        low=min(bounds.limits.low, alike.low),
+        high=max(bounds.limits.high, alike.high),
+        bound_low=min(bounds.low, alike.bound_low),
+        bound_high=max(bounds.high, alike.bound_high),
+        n=len(intervals),
     )
-    return Shares(alike, never, anyway, int(lost.sum()))
+    return Shares(alike, never, anyway, n_lost)
 
 
-def exact_limits(share: float, n: float) -> Interval:
-    """Clopper and Pearson's limits at the level of a verdict; `share` times `n` need not be whole.
+def _of_all(followed: pd.DataFrame, hour: float, n_lost: int) -> ShareOfAll:
+    """The share of everybody, from that of those followed."""
+    if followed.empty:
+        nothing = Interval(0.0, 1.0)
+        return share_of_all(
+            nothing, nothing, n_followed=0, n_lost=n_lost, conf_level=DECISION_LEVEL
+        )
+    found = _share(followed, hour)
+    return share_of_all(
+        Interval(found.bound_low, found.bound_high),
+        Interval(found.low, found.high),
+        n_followed=len(followed),
+        n_lost=n_lost,
+        conf_level=DECISION_LEVEL,
+    )
 
-    References
-    ----------
-    Clopper CJ, Pearson ES (1934). Biometrika 26:404-413.
-    """
-    events = min(max(share * n, 0.0), n)
-    low = 0.0 if events <= 0 else float(betaincinv(events, n - events + 1, ALPHA))
-    high = 1.0 if events >= n else float(betaincinv(events + 1, n - events, 1 - ALPHA))
-    return Interval(low, high)
 
-
-_EVENT = "event"
+def _exact(share: float, n: float) -> Interval:
+    return exact_limits(share, n, conf_level=DECISION_LEVEL)
 
 
 def _lost(intervals: pd.DataFrame, hour: float) -> pd.Series:
@@ -113,8 +121,8 @@ def _share(intervals: pd.DataFrame, hour: float) -> ReadingEstimate:
     seen = int(n[(cause == 1) & (high <= hour)].sum())
     return ReadingEstimate(
         least,
-        min(conf_low, exact_limits(least, total).low),
-        max(conf_high, exact_limits(most, total).high),
+        min(conf_low, _exact(least, total).low),
+        max(conf_high, _exact(most, total).high),
         n=int(total),
         events=seen,
         bound_low=least,

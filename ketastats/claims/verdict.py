@@ -19,6 +19,8 @@ from ketastats.claims.standing import (
     standing,
     word,
 )
+from ketastats.instruments.registry import instrument as find_instrument
+from ketastats.instruments.registry import rule as find_rule
 from ketastats.provenance import Source
 from ketastats.results import (
     Statement,
@@ -277,10 +279,12 @@ def decided(
     """
     first = frame.iloc[0]
     value = _value_in_words(first, ratio=claim.kind == "onset_ordering")
-    place = _place_in_words(claim, str(first["standing"]))
+    place = _place_in_words(claim, str(first["standing"]), capped=capped)
     what, done = ("ratio", "Compared") if claim.kind == "onset_ordering" else ("share", "Counted")
-    term = f"{first['term'][0].lower()}{first['term'][1:]}"
-    reason = f"The {what} is {value}, {place}. {done}: {term}, {where}."
+    reason = (
+        f"The {what} is {value}, {place}. {done}: {_in_plain_words(first)}, {where}, "
+        f"{int(first['n'])} patients.{_other_readings(frame)}"
+    )
     verdict = str(first["verdict"])
     if doubt and verdict in (SUPPORTED, CONTRADICTED):
         verdict, reason = UNDECIDED, f"{reason} {doubt}"
@@ -310,13 +314,38 @@ def not_testable(
     return Verdict(verdict_frame([]), claim, NOT_TESTABLE, reason, limits, needed, sources=sources)
 
 
-def _place_in_words(claim: Claim, place: str) -> str:
+def _in_plain_words(row: pd.Series) -> str:
+    """A reading's title with its rule described instead of named, to stand inside a sentence."""
+    title = str(row["term"])
+    if row["rule"]:
+        rule = find_rule(str(row["rule"]))
+        described = f"{find_instrument(rule.instrument).title}, {rule.describe()}"
+        title = title.replace(rule.name, described)
+    return f"{title[0].lower()}{title[1:]}"
+
+
+def _other_readings(frame: pd.DataFrame) -> str:
+    """Which readings by another rule come to a decided word that is not that of the first."""
+    first = frame.iloc[0]
+    others = frame[
+        (frame["role"] == "reading")
+        & frame["verdict"].isin([SUPPORTED, CONTRADICTED])
+        & (frame["verdict"] != first["verdict"])
+        & (frame["rule"] != first["rule"])
+    ]
+    return "".join(
+        f" Read as {_in_plain_words(row)}, the sentence would be {row['verdict']}."
+        for _, row in others.iterrows()
+    )
+
+
+def _place_in_words(claim: Claim, place: str, *, capped: bool) -> str:
     """Where an interval stands: against a range, or against the one bound of a sentence."""
     if claim.kind == "rate_within":
         where = place if place in ("inside", "outside") else "not clearly inside or outside"
         return f"{where} the claimed {claim.range_text}"
     return {
-        "inside": f"clearly {claim.range_text}, as claimed",
+        "inside": f"clearly {claim.range_text}{'' if capped else ', as claimed'}",
         "outside": f"clearly not {claim.range_text}",
     }.get(place, f"not clearly {claim.range_text} and not clearly otherwise")
 

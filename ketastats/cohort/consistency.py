@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import combinations
 
@@ -11,8 +12,14 @@ import pandas as pd
 from ketastats.checks.identity import duplicated_rows, look_alike_codes, orphans
 from ketastats.checks.positions import flagged
 from ketastats.checks.ranges import scores_out_of_range, unknown_instruments
-from ketastats.cohort.schema import MEDICATION_CATEGORIES, SEVERITIES
+from ketastats.cohort.schema import END_STATUSES, MEDICATION_CATEGORIES, SEVERITIES
 from ketastats.errors import Problem, problem
+
+_IN_WORDS = {"usubjid": "subject", "aperiod": "period"}
+_HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 730.5}  # by a unit's first letter; a mean month
+_UNIT = r"(h|hrs?|hours?|days?|wks?|weeks?|months?)"
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_TIME_IN_WORDS = re.compile(rf"\s*(?:{_NUMBER}\s*{_UNIT}\b|{_UNIT}\s*{_NUMBER})", re.IGNORECASE)
 
 
 def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
@@ -27,6 +34,7 @@ def inconsistencies(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
     )
     for code in ("trt01a", "trt01p", "sex", "diagnosis"):
         found += look_alike_codes(subjects, code, table="subjects")
+    found += _code_problems(subjects, "eosstt", END_STATUSES, "subjects")
     found += look_alike_codes(tables["scores"], "avisit", table="scores")
     for name in ("doses", "scores", "events", "medications"):
         found += orphans(tables[name], subjects, table=name)
@@ -51,7 +59,42 @@ def _score_problems(scores: pd.DataFrame) -> list[Problem]:
     if "avisitn" in scores.columns:
         keys = [key for key in ("usubjid", "paramcd", "aperiod") if key in scores.columns]
         found += _out_of_order(scores, keys, "avisitn", table="scores")
+    if "avisit" in scores.columns:
+        found += _times_in_days(scores)
     return found
+
+
+def _times_in_days(scores: pd.DataFrame) -> list[Problem]:
+    """Visits named by days or weeks whose times are the number of days, not of hours."""
+    named = scores["avisit"].map({label: _hours_of(label) for label in scores["avisit"].unique()})
+    hours = named.astype("float64")
+    median = scores["afrlt"].groupby(hours).median()
+    # Times up to the first dose have no size that tells their unit ("Day 1" is often the baseline).
+    median = median[(median > 0) & (median.index >= 24)]
+    named_hours = median.index.to_numpy(dtype=float)
+    at = median.to_numpy(dtype=float)
+    in_days = np.abs(at - named_hours / 24) <= 0.25 * named_hours / 24
+    in_hours = np.abs(at - named_hours) <= 0.5 * named_hours
+    enough = in_days.sum() >= 2 or (len(at) == 1 and in_days.all() and named_hours[0] >= 168)
+    if not enough or in_hours.any():
+        return []
+    return flagged(
+        hours.isin(named_hours[in_days]),
+        "looks_like_days",
+        "scores",
+        "afrlt",
+        "looks like days: visits named by weeks or days lie at 1/24 of their hours",
+        "Give hours, or a mapping with time_unit",
+    )
+
+
+def _hours_of(label: object) -> float:
+    """Hours that the leading part of a visit's name says, such as "24 h" or "Week 2"; else NaN."""
+    said = _TIME_IN_WORDS.match(label) if isinstance(label, str) else None
+    if said is None:
+        return np.nan
+    number, unit = said[1] or said[4], said[2] or said[3]
+    return float(number) * _HOURS[unit[0].lower()]
 
 
 def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]:
@@ -64,6 +107,16 @@ def _dose_problems(doses: pd.DataFrame, subjects: pd.DataFrame) -> list[Problem]
     )
     keys = [key for key in ("usubjid", "aperiod") if key in doses.columns]
     found += _out_of_order(doses, keys, "exseq", table="doses")
+    # Equal numbers are told above, and share a rank here.
+    rank = doses.groupby(keys, dropna=False)["exseq"].rank(method="dense")
+    found += flagged(
+        doses["exseq"].notna() & (doses["exseq"] != rank),
+        "dose_number",
+        "doses",
+        "exseq",
+        "not numbered 1, 2, 3 ..., so a dose is left out or misnumbered",
+        f"Number the doses 1, 2, 3 ... within each {' and '.join(_IN_WORDS[key] for key in keys)}",
+    )
     if "exdosekg" not in doses.columns or doses["exdosekg"].isna().all():
         return found
     weight_of = subjects.drop_duplicates("usubjid").set_index("usubjid")

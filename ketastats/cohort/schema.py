@@ -102,6 +102,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
 """Column definitions per table; further columns are kept as they come."""
 
 SEVERITIES = ("MILD", "MODERATE", "SEVERE")
+END_STATUSES = ("COMPLETED", "DISCONTINUED", "ONGOING")
 MEDICATION_CATEGORIES = ("RESCUE", "SWITCH", "CONCOMITANT")
 PROVENANCES = ("synthetic", "public", "private")
 

@@ -29,7 +29,7 @@ from ketastats.instruments.rules import Rule
 AT_RISK = ("in_response", "throughout")
 """When a subject counts as at risk of a loss of response."""
 
-_OWN = (*SPAN_COLUMNS, "left", "rule")
+_OWN = (*SPAN_COLUMNS, "left", "rule", "at_risk")
 
 
 def derive_episodes(
@@ -94,8 +94,9 @@ def derive_episodes(
         `terminal` (1 in the span that a competing event ended; for ``mean_cumulative_count(
         terminal="terminal")``, which needs ``at_risk="throughout"``), `left` (last assessment in
         response up to `stop` that came with or after `start`; missing where there is none), `rule`,
-        and the columns of `subjects`. `attrs` are those of `scores` plus `left_out` (subjects
-        without a span) and `unconfirmed` (losses seen once that ``consecutive=2`` did not count).
+        `at_risk` (as given), and the columns of `subjects`. `attrs` are those of `scores` plus
+        `left_out` (subjects without a span) and `unconfirmed` (losses seen once that
+        ``consecutive=2`` did not count).
 
     Raises
     ------
@@ -131,7 +132,10 @@ def derive_episodes(
     over = (ending != CENSORED) & ~well
     within = at_risk == "in_response"
     spans = _in_response(used, end, over) if within else _throughout(used, known, end, over)
-    spans = spans.assign(rule=pd.array([one.label] * len(spans), dtype="string"))
+    words = {"rule": one.label, "at_risk": at_risk}
+    spans = spans.assign(
+        **{name: pd.array([word] * len(spans), dtype="string") for name, word in words.items()}
+    )
     table = with_subject_columns(spans, followed)
     table.attrs = {
         **scores.attrs,
@@ -139,6 +143,21 @@ def derive_episodes(
         "unconfirmed": int((_lost(known) & ~counted).sum()),
     }
     return table
+
+
+def require_throughout(spans: pd.DataFrame, purpose: str) -> None:
+    """Raise `UsageError` if `spans` say that they are at risk in response only.
+
+    Those out of response are then not at risk, and a sum over time is no number of losses per
+    patient. Spans without `at_risk`, or with other words in it, pass.
+    """
+    if "at_risk" not in spans.columns:
+        return
+    if spans["at_risk"].eq("in_response").to_numpy(dtype=bool, na_value=False).any():
+        raise UsageError(
+            "The spans are at risk in response only (their column at_risk says in_response), and "
+            f'{purpose}: derive them with derive_episodes(..., at_risk="throughout")'
+        )
 
 
 def _require_options(at_risk: str, consecutive: int, at_start: str) -> None:

@@ -90,20 +90,21 @@ def covariate_design(
     Raises
     ------
     UsageError, DataError
-        If the formula does not fit the table, or a covariate is missing.
+        If the formula does not fit the table, a covariate is missing, or everyone is in one group.
     """
     parsed = _parsed(formula)
     variables = formula_variables(formula)
     refuse(_variable_problems(table, variables, name), source=f"The table of {name}")
+    groups = [variable for variable in variables if _is_text(table[variable])]
+    _require_mapping(reference, table, groups)
     levels = {
-        variable: _levels_of(table[variable], variable, reference or {})
-        for variable in variables
-        if _is_text(table[variable])
+        variable: _levels_of(table[variable], variable, reference or {}) for variable in groups
     }
     for variable in reference or {}:
         if variable not in levels:
             raise unknown_name("group column in the formula", str(variable), levels)
     matrix, spec = _built(parsed, formula, _plain(table, variables, levels))
+    _require_contrasts(spec)
     if INTERCEPT not in matrix.columns:
         raise UsageError(
             "Leave the intercept to the model: take '- 1' and '0 +' out of the formula"
@@ -167,6 +168,32 @@ def _is_text(column: pd.Series) -> bool:
     return isinstance(kind, pd.CategoricalDtype) or not (
         pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)
     )
+
+
+def _require_mapping(reference: object, table: pd.DataFrame, groups: Sequence[str]) -> None:
+    """Refuse a reference that does not say which column it is a value of."""
+    if reference is None or isinstance(reference, Mapping):
+        return
+    value = reference if isinstance(reference, str) else "placebo"
+    held = [variable for variable in groups if (table[variable] == value).any()]
+    column = next(iter([*held, *groups]), "trt01a")
+    raise UsageError(
+        "reference names the column and the group that others are compared with: pass "
+        f'reference={{"{column}": "{value}"}}'
+    )
+
+
+def _require_contrasts(spec: Any) -> None:
+    """Refuse groups of which there is one only: formulaic leaves them out without a word."""
+    contrasts = {
+        _variable_of(factor.expr): state for factor, state in spec.factor_contrasts.items()
+    }
+    single = sorted(variable for variable, state in contrasts.items() if len(state.levels) == 1)
+    if single:
+        raise UsageError(
+            f"Everyone has the same {', '.join(single)}, so there is nothing to compare: take it "
+            "out of the formula"
+        )
 
 
 def _levels_of(column: pd.Series, variable: str, reference: Mapping[str, Any]) -> list[Any]:
@@ -249,8 +276,12 @@ def _against(term: str, column: str, state: Any) -> str:
     base = state.contrasts.base
     first = state.levels[0] if base not in state.levels else base
     level = next((each for each in state.levels if column == f"{term}[T.{each}]"), None)
-    variable = term.removeprefix("C(").split(",")[0].rstrip(")").strip()
-    return column if level is None else f"{variable} {level} against {first}"
+    return column if level is None else f"{_variable_of(term)} {level} against {first}"
+
+
+def _variable_of(term: str) -> str:
+    """`trt01a` of `C(trt01a, contr.sum)`."""
+    return term.removeprefix("C(").split(",")[0].rstrip(")").strip()
 
 
 def _unused(table: pd.DataFrame, levels: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

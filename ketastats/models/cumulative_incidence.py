@@ -14,6 +14,8 @@ from ketastats.checks.columns import column_names
 from ketastats.checks.intervals import CENSORED, require_intervals
 from ketastats.errors import UsageError
 from ketastats.models.event_intervals import (
+    COMPETING,
+    EVERYBODY,
     assessment_times,
     event_intervals,
     group_labels,
@@ -64,34 +66,43 @@ class CumulativeIncidence(TabularResult):
     """
 
     def display(self) -> pd.DataFrame:
-        """Return one row per group and time, one column per event."""
+        """Return one row per group and time, one column per event, those sought first."""
         level = f"{self.frame['conf_level'].iloc[0]:.0%} limits"
-        rows = [
-            {
-                "Group": str(row["group"]),
-                "Event first": str(row["event"]),
-                "By": duration(row["time"]),
-                "n": count(row["n"]),
-                "The data allow": span_text(row["bound_low"], row["bound_high"], percent),
-                level: span_text(row["conf_low"], row["conf_high"], percent),
-            }
-            for row in self.frame.to_dict("records")
-        ]
-        return pd.DataFrame(rows)
+        rows: dict[tuple[str, float], dict[str, str]] = {}
+        for row in self._sought_first().to_dict("records"):
+            key = (str(row["group"]), float(row["time"]))
+            cells = {"Group": key[0], "By": duration(row["time"]), "n": count(row["n"])}
+            shown = rows.setdefault(key, cells)
+            shown[f"{_event_text(row['event'])}, % ({level})"] = _cell(row)
+        table = pd.DataFrame(list(rows.values()))
+        return table.drop(columns="Group") if set(table["Group"]) == {EVERYBODY} else table
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw one step per event and group with its limits."""
+        """Draw a marker with limits per event, group and time."""
         from ketastats.plots.onset import draw_incidence
 
-        return draw_incidence(self.frame, ax)
+        shown = self._sought_first()
+        return draw_incidence(shown.assign(event=shown["event"].map(_event_text)), ax)
 
     def figure_text(self) -> str:
         """Return the last value of every curve in words."""
         return f"Cumulative incidence over time. {self}."
 
     def __str__(self) -> str:
-        last = self.frame.groupby(["group", "event"], sort=False).tail(1)
+        last = self._sought_first().groupby(["group", "event"], sort=False).tail(1)
         return "; ".join(_sentence(row) for row in last.to_dict("records"))
+
+    def _sought_first(self) -> pd.DataFrame:
+        """The table with relief and other events sought before competing ones, group by group."""
+        groups = {name: i for i, name in enumerate(self.frame["group"].drop_duplicates())}
+        order = pd.DataFrame(
+            {
+                "group": self.frame["group"].map(groups),
+                "competing": self.frame["event"].isin(COMPETING),
+                "other": self.frame["event"] != "relief",
+            }
+        )
+        return self.frame.loc[order.sort_values([*order.columns], kind="stable").index]
 
 
 def cumulative_incidence(
@@ -224,11 +235,24 @@ def _row(
     }
 
 
+def _event_text(event: str) -> str:
+    return "drop-out" if event == "dropout" else str(event).replace("_", " ")
+
+
+def _cell(row: Mapping[Any, Any]) -> str:
+    """Write ``34.1 (20.5 to 49.2)`` or, with two bounds, ``30.0 to 34.1 (20.5 to 49.2)``."""
+    bounds, limit = (
+        span_text(row[f"{ends}_low"], row[f"{ends}_high"], percent).removesuffix("%")
+        for ends in ("bound", "conf")
+    )
+    return bounds if limit == "–" else f"{bounds} ({limit})"
+
+
 def _sentence(row: Mapping[Any, Any]) -> str:
-    group = "" if row["group"] == "all" else f"{row['group']}: "
+    group = "" if row["group"] == EVERYBODY else f"{row['group']}: "
     bounds = span_text(row["bound_low"], row["bound_high"], percent)
     limit = span_text(row["conf_low"], row["conf_high"], percent)
     return (
-        f"{group}{row['event']} first by {duration(row['time'])} in {bounds} "
+        f"{group}{_event_text(row['event'])} first by {duration(row['time'])} in {bounds} "
         f"({row['conf_level']:.0%} limits {limit}; n {row['n']})"
     )

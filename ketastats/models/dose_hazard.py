@@ -124,14 +124,12 @@ class DoseHazard(TabularResult):
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the ratios of the covariates, or the coefficients where there are none."""
         from ketastats.plots.forest import draw_forest
+        from ketastats.plots.ratios import draw_ratios
 
         ratios = self.frame[self.frame["ratio"].notna()]
         if ratios.empty:
             return draw_forest(self.frame, ax, xlabel=f"Coefficient ({self.fitted.fit.link})")
-        drawn = ratios.assign(
-            estimate=ratios["ratio"], conf_low=ratios["ratio_low"], conf_high=ratios["ratio_high"]
-        )
-        return draw_forest(drawn, ax, xlabel=self._ratio(), reference=1.0)
+        return draw_ratios(ratios, ax, xlabel=self._ratio())
 
     def __str__(self) -> str:
         rows = self.frame[self.frame["ratio"].notna()].to_dict("records")
@@ -229,8 +227,9 @@ def _distinct_people(table: pd.DataFrame, formula: str, up_to: int | None) -> pd
     refuse(dose_table_problems(table), source=_SOURCE)
     if up_to is not None and (up_to < 1 or up_to != int(up_to)):
         raise UsageError(f"up_to is a dose number of at least 1, not {up_to!r}")
+    some_doses = 1.0 + np.arange(len(table)) % 2  # only so that the formula can be read
     checked = covariate_design(
-        table.assign(dose=1.0), formula, intercept=True, name="relief by dose"
+        table.assign(dose=some_doses), formula, intercept=True, name="relief by dose"
     )
     names = [name for name in checked.variables if name != "dose"]
     used = table[[*names, "dose_left", "dose_right"]].astype(

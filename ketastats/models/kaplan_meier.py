@@ -13,7 +13,14 @@ import pandas as pd
 from ketastats.errors import UsageError
 from ketastats.models.exact_times import ExactTimes, checked_level, exact_times
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, percent
+from ketastats.results import (
+    TabularResult,
+    count,
+    duration,
+    estimate_text,
+    in_shared_words,
+    percent,
+)
 from ketastats.stats.product_limit import ProductLimit, survival_limits
 from ketastats.stats.product_limit import kaplan_meier as product_limit
 
@@ -43,7 +50,7 @@ class KaplanMeier(TabularResult):
         return self.steps.copy()
 
     def display(self) -> pd.DataFrame:
-        """Return one row per group: medians in hours, shares in per cent."""
+        """Return one row per group: medians as times, shares in per cent."""
         level = f"{self.frame['conf_level'].iloc[0]:.0%}"
         medians = self.frame[self.frame["quantity"] == "median"]
         shown = pd.DataFrame(
@@ -51,16 +58,16 @@ class KaplanMeier(TabularResult):
                 "Group": medians["term"].map(str),
                 "n": medians["n"].map(count),
                 "Events": medians["events"].map(count),
-                f"Median hours ({level} interval)": [
+                f"Median time ({level} interval)": [
                     _median_text(row) for row in medians.to_dict("records")
                 ],
             }
         ).reset_index(drop=True)
         shares = self.frame[self.frame["quantity"] == "share_without"]
-        for time, rows in shares.groupby("time", sort=True):
-            shown[f"Without {self._event()} at {time:g} h, % ({level} interval)"] = [
+        for time, at in _written(shares["time"]).items():
+            shown[f"Without {self._event()} at {at}, % ({level} interval)"] = [
                 estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
-                for row in rows.to_dict("records")
+                for row in shares[shares["time"] == time].to_dict("records")
             ]
         return shown
 
@@ -74,7 +81,7 @@ class KaplanMeier(TabularResult):
         """Return where each curve ends, in words."""
         ends = [
             f"{rows['group'].iloc[0]} from 100% down to {percent(rows['estimate'].iloc[-1])}% at "
-            f"{rows['time'].iloc[-1]:g} h"
+            f"{duration(rows['time'].iloc[-1])}"
             for _, rows in self.steps.groupby("group", sort=False)
         ]
         return f"Share without {self._event()}: {'; '.join(ends)}. {self}"
@@ -132,7 +139,7 @@ def kaplan_meier(
     wanted = _checked_times(times)
     data = exact_times(intervals, by=by, event=event)
     rows: list[dict[str, Any]] = []
-    steps, notes = [], list(data.notes)
+    steps, notes = [], in_words(data.notes)
     for code, label in enumerate(data.group.labels):
         here = data.group.codes == code
         curve = product_limit(data.time[here], data.event[here])
@@ -192,6 +199,19 @@ def curves_of(data: ExactTimes, conf_level: float = 0.95) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def in_words(notes: Sequence[str]) -> list[str]:
+    """Notes that name events, such as maintained_relief, as a reader writes them."""
+    return [note.replace("_", " ") for note in notes]
+
+
+def limits_text(low: float, high: float) -> str:
+    """Write two limits in hours, minutes or days each, with the unit once if it is the same."""
+    first, last = _end(low), _end(high)
+    if isfinite(low) and isfinite(high) and first.split()[1] == last.split()[1]:
+        first = first.split()[0]
+    return f"{first} to {last}"
+
+
 def _checked_times(times: Sequence[float] | None) -> list[float]:
     try:
         wanted = [float(time) for time in (() if times is None else times)]
@@ -232,29 +252,40 @@ def _curve_notes(curve: ProductLimit, label: str, wanted: list[float]) -> list[s
     if left > 0.5:
         notes.append(
             f"{name} never falls to 50%: {percent(left)}% were without the event when follow-up "
-            f"ended at {last:g} h, so the median is later than that."
+            f"ended at {duration(last)}, so the median is later than that."
         )
     if left > 0 and any(time > last for time in wanted):
-        notes.append(f"{name} is known up to {last:g} h only; later shares are missing.")
+        notes.append(f"{name} is known up to {duration(last)} only; later shares are missing.")
     return notes
+
+
+def _written(times: pd.Series) -> dict[float, str]:
+    """Times in words; in hours where two would read the same, such as 4.2 days."""
+    hours = sorted({float(time) for time in times})
+    words = [duration(time) for time in hours]
+    if len(set(words)) < len(words):
+        words = [f"{time:.10g} h" for time in hours]
+    return dict(zip(hours, words, strict=True))
 
 
 def _median_text(row: Mapping[Any, Any]) -> str:
     if pd.isna(row["estimate"]):
-        return f"not reached by {row['followed_to']:g} h"
-    return f"{row['estimate']:.1f} ({_end(row['conf_low'])} to {_end(row['conf_high'])})"
+        return f"not reached by {duration(row['followed_to'])}"
+    return f"{duration(row['estimate'])} ({limits_text(row['conf_low'], row['conf_high'])})"
 
 
 def _median_sentence(row: Mapping[Any, Any]) -> str:
     if pd.isna(row["estimate"]):
-        return f"not reached by {row['followed_to']:g} h ({row['events']} of {row['n']} had it)"
+        return (
+            f"not reached by {duration(row['followed_to'])} ({row['events']} of {row['n']} had it)"
+        )
     return (
-        f"{row['estimate']:.1f} h ({row['conf_level']:.0%} interval {_end(row['conf_low'])} to "
-        f"{_end(row['conf_high'])}; {row['events']} of {row['n']} had it)"
+        f"{duration(row['estimate'])} ({row['conf_level']:.0%} interval "
+        f"{limits_text(row['conf_low'], row['conf_high'])}; {row['events']} of {row['n']} had it)"
     )
 
 
 def _end(value: float) -> str:
     if isinf(value):
         return "not reached"
-    return "unknown" if pd.isna(value) else f"{value:.1f}"
+    return "unknown" if pd.isna(value) else duration(value)

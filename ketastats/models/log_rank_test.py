@@ -17,7 +17,7 @@ from ketastats.models.exact_times import (
     require_events,
     require_groups,
 )
-from ketastats.models.kaplan_meier import curves_of
+from ketastats.models.kaplan_meier import curves_of, in_words
 from ketastats.provenance import sources_of
 from ketastats.results import TabularResult, count, in_shared_words
 from ketastats.stats.log_rank import LogRank, log_rank
@@ -151,7 +151,7 @@ def log_rank_test(
     }
     own = (*data.group.values[0], "event", "quantity", "strata", "rho", "observed", "expected")
     frame = in_shared_words([{**row, **shared} for row in rows], own=own)
-    notes = (*data.notes, *_never_at_risk(found, data))
+    notes = (*in_words(data.notes), *_never_at_risk(found, data))
     return LogRankTest(frame, sources=sources_of(intervals), notes=notes, steps=curves_of(data))
 
 

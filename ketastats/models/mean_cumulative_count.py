@@ -11,11 +11,19 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names, refuse
+from ketastats.endpoints.episodes import require_throughout
 from ketastats.errors import Problem, UsageError, problem
 from ketastats.models.at_risk_spans import checked_spans
 from ketastats.models.exact_times import checked_level, grouping
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number
+from ketastats.results import (
+    TabularResult,
+    count,
+    duration,
+    estimate_text,
+    in_shared_words,
+    number,
+)
 from ketastats.stats.mean_cumulative import MeanCumulativeCount as Curve
 from ketastats.stats.mean_cumulative import count_limits
 from ketastats.stats.mean_cumulative import mean_cumulative_count as curve_of
@@ -46,7 +54,7 @@ class MeanCumulativeCount(TabularResult):
                 "Group": self.frame["term"].map(str),
                 "Subjects": self.frame["n"].map(count),
                 "Events": self.frame["events"].map(count),
-                f"Mean number by {self._horizon():g} h ({level} interval)": [
+                f"Mean number by {duration(self._horizon())} ({level} interval)": [
                     estimate_text(row["estimate"], row["conf_low"], row["conf_high"], number)
                     for row in self.frame.to_dict("records")
                 ],
@@ -79,7 +87,7 @@ class MeanCumulativeCount(TabularResult):
                 low, high = number(row["conf_low"]), number(row["conf_high"])
                 text += f" ({row['conf_level']:.0%} interval {low} to {high})"
             parts.append(text)
-        return f"Mean number of events by {self._horizon():g} h: {', '.join(parts)}"
+        return f"Mean number of events by {duration(self._horizon())}: {', '.join(parts)}"
 
     def _horizon(self) -> float:
         return float(self.frame["horizon"].iloc[0])
@@ -99,7 +107,8 @@ def mean_cumulative_count(
     ----------
     table : DataFrame, one row per subject and span at risk (start, stop]
         `usubjid`, `start` and `stop` in hours, `event` (1 if it happened at `stop`). A gap between
-        two spans of a subject is time in which it is not under observation.
+        two spans of a subject is time in which it is not under observation. Spans of
+        `derive_episodes` must be derived with ``at_risk="throughout"``.
     by : str or sequence of str, optional
         Grouping columns, one value per subject.
     horizon : float, optional
@@ -129,6 +138,7 @@ def mean_cumulative_count(
     columns = column_names(by)
     marks = column_names(terminal)
     table = checked_spans(table, marks=marks, constant=columns)
+    require_throughout(table, "a mean number per subject counts everybody followed")
     if terminal is not None:
         refuse(_terminal_problems(table, terminal), source="The table of spans at risk")
     groups = grouping(table, columns)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from ketastats.endpoints.episodes import require_throughout
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.at_risk_spans import checked_spans
 from ketastats.models.covariate_design import covariate_design, formula_variables
@@ -99,14 +100,10 @@ class RecurrentEvents(TabularResult):
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw one ratio per row with the line of no difference."""
-        from ketastats.plots.forest import draw_forest
+        """Draw one ratio per row on a logarithmic axis, with the line of no difference."""
+        from ketastats.plots.ratios import draw_ratios
 
-        shown = self.frame[["ratio", "ratio_low", "ratio_high"]].set_axis(
-            ["estimate", "conf_low", "conf_high"], axis=1
-        )
-        shown.insert(0, "term", list(self.frame["term"]))
-        return draw_forest(shown, ax, xlabel=self._model().ratio.capitalize(), reference=1.0)
+        return draw_ratios(self.frame, ax, xlabel=self._model().ratio.capitalize())
 
     def __str__(self) -> str:
         parts = [
@@ -141,7 +138,8 @@ def recurrent_events(
     table : DataFrame, one row per subject and span at risk (start, stop]
         `usubjid`, `start` and `stop` in hours, `event` (1 if it happened at `stop`), covariates, and
         for the two PWP models `episode` (1, 2, ...: the number of the event the span is at risk
-        of). Several spans of one episode may carry covariates that change.
+        of). Several spans of one episode may carry covariates that change. For "lwyy", spans of
+        `derive_episodes` must be derived with ``at_risk="throughout"``.
     formula : str
         Right-hand side, such as ``"trt01a + base"``; text columns enter as contrasts with the first
         value in alphabetical order, or with their `reference`.
@@ -178,6 +176,8 @@ def recurrent_events(
     conf_level = checked_level(conf_level)
     episodes = model.startswith("pwp")
     table = checked_spans(table, episodes=episodes, complete=formula_variables(formula))
+    if model == "lwyy":
+        require_throughout(table, 'model "lwyy" compares numbers of events per patient')
     if not (table["event"] == 1).any():
         raise UsageError("There are no events in the table, so there is nothing to compare")
     design = covariate_design(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ketastats.checks.columns import column_names, missing_columns, refuse
 from ketastats.errors import UsageError, unknown_name
@@ -27,9 +28,9 @@ from ketastats.stats.discrete_hazard import (
     hazard_limits,
     share_by_dose,
     share_limits,
-    suppose,
 )
-from ketastats.stats.intervals import check_level
+from ketastats.stats.followed_share import share_of_all
+from ketastats.stats.intervals import Interval, check_level
 from ketastats.summaries.dose_counts import (
     count_dose_intervals,
     dose_table_problems,
@@ -80,7 +81,7 @@ class ReliefByDose(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group and dose, shares in per cent."""
-        labels = {"group": "Group", "dose": "By dose", "at_risk": "At risk", "reached": "Reached"}
+        labels = {"group": "Group", "dose": "By dose", "at_risk": "At risk", "reached": "First seen with it"}
         shown = pd.DataFrame({title: self.frame[name].map(text) for name, title in labels.items()})
         if self.frame["group"].nunique() == 1 and self.frame["group"].iloc[0] == "all":
             shown = shown.drop(columns="Group")
@@ -156,16 +157,15 @@ def relief_by_dose(
         and `hazard` (with likelihood-ratio limits) belong to dose k alone.
 
         `estimate` is the share reached by dose k if those who stopped are like those who went on
-        (independent stopping), with likelihood-ratio limits. Where assessments were skipped, relief
-        counts at the dose at which it was seen; `estimate_high` is the share if it came at the
-        earliest dose that the likelihood allows.
+        (independent stopping), with likelihood-ratio limits. Where assessments were skipped, the
+        likelihood says at which of several doses relief came; `reached` counts it at the dose at
+        which it was seen, and `estimate_high` is the larger share where two are as likely.
 
-        `bound_low` supposes that nobody who stopped early without relief would ever have reached
-        it, `bound_high` that all would have at the next dose after their last not-met assessment.
-        "course_end" is no early stop. `bound_conf_low` and `bound_conf_high` are the lower
-        likelihood-ratio limit of the one and the upper limit of the other, each one-sided at
-        (1 + conf_level) / 2: together they cover both bounds at `conf_level` or more. Where
-        assessments were skipped, their relief is placed anew under each supposition.
+        `bound_low` and `bound_high` hold whatever those who stopped early without relief would have
+        had: the share among the others, with any share of those who stopped from none to all
+        (`ketastats.stats.followed_share`). "course_end" is no early stop. `bound_conf_low` and
+        `bound_conf_high` are limits that hold for both, each one-sided at (1 + conf_level) / 2. Both
+        are widened to hold the estimate and its limits.
 
         `informed` takes "well" as reached by the dose after the last one given, "no_effect" as
         never, other reasons as independent.
@@ -234,17 +234,11 @@ def _last_known(counts: pd.DataFrame) -> float:
 
 def _rows(counts: pd.DataFrame, last: int, conf_level: float) -> list[dict[str, Any]]:
     """One row per dose 1 to `last` of one group."""
+    seen = counts["dose_left"].to_numpy(float), counts["dose_right"].to_numpy(float)
     weight, known = counts["n"].to_numpy(dtype=float), int(_last_known(counts))
-    seen, none_would, all_would, by_reason = _suppositions(counts, max(last, known))
-    share, low, high, informed = (
-        share_by_dose(*bounds, weight, last) for bounds in (seen, none_would, all_would, by_reason)
-    )
-    informs = [bound[np.isfinite(bound)].max(initial=0.0) for bound in by_reason]
+    share = share_by_dose(*seen, weight, last)
+    limits = share_limits(*seen, weight, last, conf_level=conf_level)
     at_risk, reached, hazard = hazard_by_dose(*seen, weight, last)
-    limits, none_limits, all_limits = (
-        share_limits(*bounds, weight, last, conf_level=conf_level)
-        for bounds in (seen, none_would, all_would)
-    )
     rows = []
     for i, k in enumerate(range(1, last + 1)):
         row = {
@@ -252,13 +246,10 @@ def _rows(counts: pd.DataFrame, last: int, conf_level: float) -> list[dict[str, 
             "at_risk": int(at_risk[i]),
             "reached": int(reached[i]),
             "hazard": hazard[i],
-            "bound_low": min(low[0, i], share[0, i]),
-            "bound_high": max(high[1, i], share[1, i]),
-            "bound_conf_low": min(limits[0, i], none_limits[0, i]),
-            "bound_conf_high": max(limits[1, i], all_limits[1, i]),
-            "informed": informed[0, i] if k <= max(informs) else nan,
+            "informed": _by_reason(counts, k),
             "n": int(weight.sum()),
             "method": "likelihood_ratio",
+            **_whatever_they_had(counts, k, conf_level),
         }
         if not np.isnan(hazard[i]):
             within = hazard_limits(*seen, weight, k, conf_level=conf_level)
@@ -266,25 +257,64 @@ def _rows(counts: pd.DataFrame, last: int, conf_level: float) -> list[dict[str, 
         if k <= known:
             row.update(estimate=share[0, i], estimate_high=share[1, i])
             row.update(conf_low=limits[0, i], conf_high=limits[1, i])
+            _hold(row, share[:, i], limits[:, i])
         rows.append(row)
     return rows
 
 
-def _suppositions(counts: pd.DataFrame, last: int) -> list[tuple[Floats, Floats]]:
-    """Intervals as seen; if no early stopper would ever; if all would next; by their reasons."""
-    left, right = counts["dose_left"].to_numpy(float), counts["dose_right"].to_numpy(float)
+def _stopped_before(counts: pd.DataFrame, dose: int) -> NDArray[np.bool_]:
+    """Who stopped early and was not seen with relief, nor without it at this dose or later."""
+    unseen = np.isinf(counts["dose_right"].to_numpy(float))
+    early = (counts["stopped"] != "course_end").to_numpy(dtype=bool, na_value=True)
+    return np.asarray(unseen & early & (counts["dose_left"].to_numpy(float) < dose))
+
+
+def _whatever_they_had(counts: pd.DataFrame, dose: int, conf_level: float) -> dict[str, float]:
+    """Bounds of the share of everybody, and limits that hold, whatever those who stopped had."""
+    lost = _stopped_before(counts, dose)
+    n_lost, n_followed = (float(counts.loc[part, "n"].sum()) for part in (lost, ~lost))
+    part = counts[~lost]
+    followed, limits = Interval(0.0, 1.0), Interval(0.0, 1.0)
+    if rows_that_inform(part).any():
+        bounds = part["dose_left"].to_numpy(float), part["dose_right"].to_numpy(float)
+        weight = part["n"].to_numpy(float)
+        followed = Interval(*share_by_dose(*bounds, weight, dose)[:, -1])
+        limits = Interval(*share_limits(*bounds, weight, dose, conf_level=conf_level)[:, -1])
+    found = share_of_all(
+        followed, limits, n_followed=n_followed, n_lost=n_lost, conf_level=conf_level
+    )
+    return {
+        "bound_low": found.low,
+        "bound_high": found.high,
+        "bound_conf_low": found.limits.low if n_lost else limits.low,
+        "bound_conf_high": found.limits.high if n_lost else limits.high,
+    }
+
+
+def _hold(row: dict[str, Any], share: Floats, limits: Floats) -> None:
+    """Widen the bounds to hold the estimate under independent stopping."""
+    row["bound_low"] = min(row["bound_low"], share[0])
+    row["bound_high"] = max(row["bound_high"], share[1])
+    row["bound_conf_low"] = min(row["bound_conf_low"], limits[0])
+    row["bound_conf_high"] = max(row["bound_conf_high"], limits[1])
+
+
+def _by_reason(counts: pd.DataFrame, dose: int) -> float:
+    """The share if those who stopped well reached it next, those without effect never did."""
+    lost = _stopped_before(counts, dose)
     reason = counts["stopped"].to_numpy(dtype=object)
-    unseen = np.isinf(right)
-    early = unseen & (reason != "course_end")
-    nobody, unknown = np.zeros(left.size, dtype=bool), np.full(left.size, nan)
-    next_dose = np.where(early, left + 1, nan)
-    well = np.where(unseen & (reason == "well"), counts["n_doses"].to_numpy() + 1.0, nan)
-    return [
-        (left, right),
-        suppose(left, right, never=early, reached_by=unknown, last=last),
-        suppose(left, right, never=nobody, reached_by=next_dose, last=last),
-        suppose(left, right, never=unseen & (reason == "no_effect"), reached_by=well, last=last),
-    ]
+    well = lost & (reason == "well") & (counts["n_doses"].to_numpy(float) < dose)
+    never = lost & (reason == "no_effect")
+    rest = counts[~well & ~never]
+    sizes = counts["n"].to_numpy(float)
+    n_well, n_rest = sizes[well].sum(), float(rest["n"].sum())
+    if n_rest == 0:
+        return float(n_well / sizes.sum())
+    if not rows_that_inform(rest).any() or dose > _last_known(rest):
+        return nan
+    bounds = rest["dose_left"].to_numpy(float), rest["dose_right"].to_numpy(float)
+    share = share_by_dose(*bounds, rest["n"].to_numpy(float), dose)[0, -1]
+    return float((n_rest * share + n_well) / sizes.sum())
 
 
 def _only(table: pd.DataFrame, name: str, otherwise: str) -> str:

@@ -61,8 +61,9 @@ class ReliefRegression(TabularResult):
     """Coefficients of covariates on the time to an event, one row each.
 
     `estimate` and its limits are on the log scale; `ratio`, `ratio_low` and `ratio_high` are their
-    exponentials, and `reading` says which way the ratio points. Accelerated failure time models have
-    rows for the intercept and the log of the scale too (`part`), without a ratio.
+    exponentials, and `reading` says which way the ratio points, or "direction not told" where its
+    limits hold 1 or are missing. Accelerated failure time models have rows for the intercept and the
+    log of the scale too (`part`), without a ratio.
     """
 
     event: str = "relief"
@@ -369,13 +370,16 @@ def _checked_table(intervals: pd.DataFrame) -> str:
 
 
 def _read(row: dict[str, Any], model: RegressionModel, event: str) -> dict[str, Any]:
-    """The ratio of a coefficient, its limits, and which way it points."""
+    """The ratio of a coefficient, its limits, and which way they point."""
     if row["part"] != "coefficient":
         return {}
     with np.errstate(over="ignore"):
         ratio, low, high = np.exp([row["estimate"], row["conf_low"], row["conf_high"]])
-    way = model.above if row["estimate"] > 0 else model.below
-    reading = f"{event} {way}" if row["estimate"] != 0 else f"{event} at the same time"
+    reading = "direction not told"
+    if row["conf_low"] > 0:
+        reading = f"{event} {model.above}"
+    elif row["conf_high"] < 0:
+        reading = f"{event} {model.below}"
     return {
         "ratio": float(ratio),
         "ratio_low": float(low),

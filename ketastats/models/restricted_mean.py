@@ -13,9 +13,9 @@ from scipy.special import ndtr
 from ketastats.checks.columns import column_names, refuse
 from ketastats.errors import UsageError, problem, unknown_name
 from ketastats.models.exact_times import ExactTimes, checked_level, exact_times, require_groups
-from ketastats.models.kaplan_meier import curves_of
+from ketastats.models.kaplan_meier import curves_of, in_words, limits_text
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, in_shared_words
+from ketastats.results import TabularResult, count, duration, in_shared_words
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.product_limit import ProductLimit, kaplan_meier
 from ketastats.stats.restricted_mean import MeanTime, difference_of, pooled
@@ -38,15 +38,15 @@ class RestrictedMean(TabularResult):
     steps: pd.DataFrame = field(kw_only=True)
 
     def display(self) -> pd.DataFrame:
-        """Return means and differences in hours."""
+        """Return means and differences as times."""
         level = f"{self.frame['conf_level'].iloc[0]:.0%}"
         rows = self.frame.to_dict("records")
         shown = pd.DataFrame(
             {
                 "": self.frame["term"].map(str),
                 "n": self.frame["n"].map(count),
-                f"Hours without {self._event()} up to {self._tau():g} h ({level} interval)": [
-                    _hours(row) for row in rows
+                f"Mean time without {self._event()} up to {duration(self._tau())} ({level} interval)": [
+                    _time(row) for row in rows
                 ],
             }
         )
@@ -65,8 +65,8 @@ class RestrictedMean(TabularResult):
     def figure_text(self) -> str:
         """Return the areas under the curves, in words."""
         means = self.frame[self.frame["quantity"] == "mean"].to_dict("records")
-        parts = [f"{row['term']} {_hours(row)} h" for row in means]
-        return f"Areas under the curves up to {self._tau():g} h: {'; '.join(parts)}. {self}"
+        parts = [f"{row['term']} {_time(row)}" for row in means]
+        return f"Areas under the curves up to {duration(self._tau())}: {'; '.join(parts)}. {self}"
 
     def __str__(self) -> str:
         differences = self.frame[self.frame["quantity"] == "difference"]
@@ -75,7 +75,9 @@ class RestrictedMean(TabularResult):
         for row in rows.to_dict("records"):
             name = "" if row["term"] == "all" else f"{row['term']} "
             parts.append(f"{name}{_sentence(row)}")
-        return f"Mean time without {self._event()} up to {self._tau():g} h: {', '.join(parts)}"
+        return (
+            f"Mean time without {self._event()} up to {duration(self._tau())}: {', '.join(parts)}"
+        )
 
     def _event(self) -> str:
         return str(self.frame["event"].iloc[0]).replace("_", " ")
@@ -131,7 +133,7 @@ def restricted_mean(
         _check_reference(data, by, reference)
     means = _means(data, None, tau)
     rows = [_row(means[code], data, code, "mean") for code in means]
-    notes = [*data.notes, *_no_variance(means, data, tau)]
+    notes = [*in_words(data.notes), *_no_variance(means, data, tau)]
     if reference is not None:
         differences, more = _differences(data, means, str(reference), tau, strata)
         rows += differences
@@ -282,15 +284,16 @@ def _no_variance(means: dict[int, MeanTime], data: ExactTimes, tau: float) -> li
     if not sure:
         return []
     return [
-        f"{', '.join(sure)}: the events before {tau:g} h, if any, leave no variance to estimate, so "
-        "the mean has no limits, and a difference from it counts the other group's variance only."
+        f"{', '.join(sure)}: the events before {duration(tau)}, if any, leave no variance to "
+        "estimate, so the mean has no limits, and a difference from it counts the other group's "
+        "variance only."
     ]
 
 
-def _hours(row: Mapping[Any, Any]) -> str:
-    value = f"{row['estimate']:.1f}"
+def _time(row: Mapping[Any, Any], *, level: str = "") -> str:
+    value = duration(row["estimate"])
     if not pd.isna(row["conf_low"]):
-        value += f" ({row['conf_low']:.1f} to {row['conf_high']:.1f})"
+        value += f" ({level}{limits_text(row['conf_low'], row['conf_high'])})"
     return value.replace("-", "−")
 
 
@@ -301,9 +304,4 @@ def _p_text(value: float) -> str:
 
 
 def _sentence(row: Mapping[Any, Any]) -> str:
-    value = f"{row['estimate']:.1f} h"
-    if not pd.isna(row["conf_low"]):
-        value += (
-            f" ({row['conf_level']:.0%} interval {row['conf_low']:.1f} to {row['conf_high']:.1f})"
-        )
-    return value.replace("-", "−")
+    return _time(row, level=f"{row['conf_level']:.0%} interval ")

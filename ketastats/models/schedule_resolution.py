@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,22 +115,36 @@ class ScheduleResolution(TabularResult):
 
     def __str__(self) -> str:
         parts = [self._sentence(name) for name in self.sizes]
-        asked = [
-            f"{duration(hours)} {'can' if self.resolves(hours) else 'cannot'} be told apart"
-            for hours in self._horizons()
-        ]
+        asked = [self._told(hours) for hours in self._horizons()]
         title = registry_instrument(str(self.frame["instrument"].iloc[0])).title
         return f"First {title} assessment after the first dose: " + "; ".join([*parts, *asked])
 
     def _sentence(self, name: str) -> str:
         of_group = self.curve[self.curve["term"] == name]
-        who = "" if name == _ALL else f"{name} "
+        size = self.sizes[name]
+        where = "" if name == _ALL else f" in {name}"
         if of_group.empty:
-            return f"{who}nobody of {self.sizes[name]} was assessed"
-        share, finest = _share_text(self.required_share), self.finest(group=name)
-        by = f"by {duration(finest)}" if np.isfinite(finest) else "never reached"
+            return f"nobody of {size}{where} was assessed"
+        share, finest = _share_words(self.required_share), self.finest(group=name)
+        who = f"{share} of the {count(size)} subject{'s' if size != 1 else ''}{where}"
         first = duration(float(of_group["hours"].min()))
-        return f"{who}{share} of {self.sizes[name]} subjects {by}, the earliest at {first}"
+        if not np.isfinite(finest):
+            less = "not all" if self.required_share == 1 else "fewer than"
+            who = who.removeprefix("all " if less == "not all" else "at least ")
+            return f"{less} {who} had an assessment, the earliest at {first}"
+        return f"{who} had an assessment by {duration(finest)}, the earliest at {first}"
+
+    def _told(self, horizon: float) -> str:
+        """Say in which groups relief by the horizon can be told from later relief."""
+        limit = duration(horizon)
+        told = [name for name in self.sizes if self.resolves(horizon, group=name)]
+        others = [name for name in self.sizes if name not in told]
+        if list(self.sizes) == [_ALL]:
+            return f"{limit} {'can' if told else 'cannot'} be told apart"
+        if not told:
+            return f"{limit} cannot be told apart in {' or '.join(others)}"
+        ending = f", not in {' or '.join(others)}" if others else ""
+        return f"{limit} can be told apart in {' and '.join(told)}{ending}"
 
     def _advice(self, horizon: float, name: str) -> str:
         share, limit = self.seen_by(horizon, group=name), duration(horizon)
@@ -236,8 +251,10 @@ def schedule_resolution(
     )
 
 
-def _require_horizons(horizons: Sequence[float]) -> None:
-    if not all(np.isfinite(hours) and hours > 0 for hours in horizons):
+def _require_horizons(horizons: object) -> None:
+    if isinstance(horizons, str) or not isinstance(horizons, Iterable):
+        raise UsageError(f"horizons is a list of hours, such as [24.0], not {horizons!r}")
+    if not all(isinstance(hours, Real) and 0 < float(hours) < np.inf for hours in horizons):
         raise UsageError("A horizon is a number of hours after the first dose, above 0")
 
 
@@ -299,6 +316,12 @@ def _notes(required_share: float, n_without: int) -> tuple[str, ...]:
 
 def _share_text(share: float) -> str:
     return f"{100 * share:.3g}%"
+
+
+def _share_words(share: float) -> str:
+    if share == 1:
+        return "all"
+    return f"at least {'half' if share == 0.5 else _share_text(share)}"
 
 
 def _measure(row: dict[Any, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isinf
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from ketastats.checks.columns import column_names
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.event_intervals import (
+    EVERYBODY,
     assessment_times,
     event_intervals,
     group_labels,
@@ -62,7 +64,7 @@ class TimeToRelief(TabularResult):
         """Return one row per group and quantity, shares in per cent, times in hours or days."""
         rows = [
             {
-                "Group": row["group"],
+                "Group": str(row["group"]),
                 "Quantity": _quantity_text(row, self.event),
                 "n": count(row["n"]),
                 "The data allow": _span(row, "bound_low", "bound_high"),
@@ -70,7 +72,8 @@ class TimeToRelief(TabularResult):
             }
             for row in self.frame.to_dict("records")
         ]
-        return pd.DataFrame(rows)
+        shown = pd.DataFrame(rows)
+        return shown.drop(columns="Group") if (self.frame["group"] == EVERYBODY).all() else shown
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share with relief over time, with its bounds and the number still followed."""
@@ -156,7 +159,9 @@ def time_to_relief(
     Turnbull BW (1976). J R Stat Soc B 38:290-295. For limits see `ketastats.stats.turnbull_limits`.
     """
     if limits not in LIMITS:
-        raise unknown_name("kind of limits", limits, LIMITS)
+        raise unknown_name("kind of limits", str(limits), LIMITS)
+    if not (isinstance(replicates, Integral) and isinstance(seed, Integral)):
+        raise UsageError("replicates and seed must be whole numbers")
     level, parted = checked_level(conf_level), _checked_shares(shares)
     groups = column_names(by)
     refuse_names(groups, _OWN)
@@ -340,7 +345,7 @@ def _quantity_text(row: Mapping[Any, Any], event: str) -> str:
 
 
 def _sentence(row: Mapping[Any, Any], event: str) -> str:
-    group = "" if row["group"] == "all" else f"{row['group']} "
+    group = "" if row["group"] == EVERYBODY else f"{row['group']} "
     bounds = _span(row, "bound_low", "bound_high")
     limit = _span(row, "conf_low", "conf_high")
     what = "median" if row["quantity"] == QUANTILE else _quantity_text(row, event)

@@ -146,6 +146,7 @@ def treatment_course(
     PrivacyError
         If the cohort is private and what is made of it is being published.
     """
+    _require_cohort(cohort)
     _refuse_private(cohort.provenance)
     if max_subjects < 1:
         raise UsageError(f"max_subjects must be at least 1, not {max_subjects}")
@@ -171,6 +172,14 @@ def treatment_course(
         sources=cohort.sources,
         notes=_notes(len(lane_of), len(ids)),
     )
+
+
+def _require_cohort(given: object) -> None:
+    if not isinstance(given, Cohort):
+        raise UsageError(
+            f"treatment_course takes a whole Cohort, not {type(given).__name__}: pass the cohort "
+            "itself, not one of its tables"
+        )
 
 
 def _known_subjects(subjects: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:

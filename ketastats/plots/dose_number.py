@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ _COLOURS = (BLUE, VERMILION, INK, GREY)
 _HATCHES = ("", "////", "....", "\\\\\\\\")
 _APART = 0.26  # of a dose, between the groups
 _LABEL = 24  # characters of a group's name
+_NO_ROOM = 1e-9  # bounds closer than this are one
 _LINE = 12  # points, between the lines of numbers at risk
 
 
@@ -53,7 +54,7 @@ def draw_dose_numbers(
     axes.set_xlim(doses[0] - 0.6, doses[-1] + 0.6)
     if threshold is not None:
         _draw_threshold(axes, threshold)
-    _draw_key(axes, names)
+    _draw_key(axes, names, _with_room(frame))
     _write_at_risk(axes, frame, names)
     return axes
 
@@ -67,12 +68,8 @@ def _draw_group(axes: Axes, part: pd.DataFrame, index: int, shift: float) -> Non
         high - low,
         0.8 * _APART,
         bottom=low,
-        facecolor=colour,
-        alpha=0.3,
-        hatch=_HATCHES[index % 4],
-        edgecolor=colour,
-        lw=0,
         zorder=1,
+        **_box(index),
     )
     known = part["estimate"].notna().to_numpy()
     at, part = at[known], part[known]
@@ -95,6 +92,12 @@ def _draw_group(axes: Axes, part: pd.DataFrame, index: int, shift: float) -> Non
     )
 
 
+def _box(index: int) -> dict[str, Any]:
+    """The look of a group's box, in the figure and in the key."""
+    colour, hatch = _COLOURS[index % 4], _HATCHES[index % 4]
+    return {"facecolor": colour, "edgecolor": colour, "alpha": 0.3, "hatch": hatch, "lw": 0}
+
+
 def _draw_threshold(axes: Axes, threshold: float) -> None:
     axes.axhline(100 * threshold, color=GREY, lw=1, ls=(0, (1, 2)), zorder=0)
     axes.annotate(
@@ -108,15 +111,24 @@ def _draw_threshold(axes: Axes, threshold: float) -> None:
     )
 
 
-def _draw_key(axes: Axes, names: list[str]) -> None:
-    """What marks, bars and boxes mean, above the axes."""
+def _with_room(frame: pd.DataFrame) -> set[str]:
+    """Groups of which some bounds lie apart."""
+    apart = (frame["bound_high"] - frame["bound_low"]) > _NO_ROOM
+    return set(frame.loc[apart, "group"])
+
+
+def _draw_key(axes: Axes, names: list[str], with_room: set[str]) -> None:
+    """What marks, bars and boxes mean, above the axes; boxes only where there are some."""
+    from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Line2D | Patch] = []
+    handles: list[Line2D | tuple[Patch, ...]] = []
+    labels: list[str] = []
+    boxes: list[Patch] = []
     for index, name in enumerate(names):
         colour = _COLOURS[index % 4]
-        label = "share, with limits" if len(names) == 1 else _plain(name)
+        labels.append("share, with limits" if len(names) == 1 else _plain(name))
         handles.append(
             Line2D(
                 [],
@@ -126,12 +138,17 @@ def _draw_key(axes: Axes, names: list[str]) -> None:
                 marker=MARKERS[index % 4],
                 mfc=colour if index == 0 else "white",
                 mec=colour,
-                label=label,
             )
         )
-    handles.append(Patch(facecolor=GREY, alpha=0.3, label="room left by early stopping"))
+        if name in with_room:
+            boxes.append(Patch(**_box(index)))
+    if boxes:
+        handles.append(tuple(boxes))
+        labels.append("room left by early stopping")
     axes.legend(
-        handles=handles,
+        handles,
+        labels,
+        handler_map={tuple: HandlerTuple(ndivide=None)},
         frameon=False,
         fontsize=8.5,
         ncols=min(3, len(handles)),

@@ -78,7 +78,7 @@ def draw_schedule(
     axes.set_ylim(0, 103)
     axes.set_ylabel("Assessed at least once (%)")
     if len(terms) > 1:
-        axes.legend(frameon=False, loc="upper left")
+        axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     return axes
 
 

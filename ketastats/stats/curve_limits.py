@@ -41,8 +41,8 @@ _HOLDS = {
     "greenwood": (EXACT,),
 }
 _WIDE = (
-    ", whose own law is not known there: in simulations these limits cover 94 to 99% where 95% are "
-    "asked for"
+    "; the law that holds on such a schedule is not known, and in simulations these limits cover 96 to "
+    "98% where 95% are asked for"
 )
 _WORDS = {
     "likelihood": "likelihood-ratio limits with the chi-square law",
@@ -127,7 +127,9 @@ def curve_limits(
         note += _WIDE
     elif method in ("banerjee_wellner", "subsampling"):
         note += "; the mean keeps the chi-square law"
-    return CurveLimits(method, f"{note}.", *found)
+    lacking = np.isnan([*found[0], *found[1]]).any()
+    none = " No limits exist where nobody or everybody has had the event." if lacking else ""
+    return CurveLimits(method, f"{note}.{none}", *found)
 
 
 _Found = tuple[list[Limit], list[Limit], Limit]
@@ -225,6 +227,8 @@ def _greenwood(data: tuple[Floats, Floats, Floats], wanted: Wanted) -> _Found:
         quantiles.append((found.low, found.high))
     mean = restricted_mean(curve, wanted.tau)
     reach = two_sided_quantile(wanted.conf_level) * mean.std_error
+    if reach == 0:  # one subject, or all at one time: no spread to tell limits from
+        return reached, quantiles, (float("nan"), float("nan"))
     return (
         reached,
         quantiles,

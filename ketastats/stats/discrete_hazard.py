@@ -146,26 +146,6 @@ def hazard_limits(
     return Interval(lower, upper)
 
 
-def suppose(
-    left: ArrayLike, right: ArrayLike, *, never: Bools, reached_by: ArrayLike, last: int
-) -> tuple[Floats, Floats]:
-    """Replace what is not known of subjects who stopped by what is supposed of them.
-
-    Parameters
-    ----------
-    left, right : (n,) array_like
-    never : (n,) array of bool
-        Those supposed not to reach the event by dose `last` or before.
-    reached_by : (n,) array_like
-        Dose by which a subject is supposed to reach it; missing where nothing is supposed.
-    last : int
-        The last dose of interest.
-    """
-    low, high, by = _arrays(left, right, reached_by)
-    told = ~np.isnan(by)
-    return np.where(never, np.maximum(low, last + 1.0), low), np.where(told, by, high)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class HazardFit:
     """Coefficients of the discrete hazard, their covariance (p, p), and the maximum."""

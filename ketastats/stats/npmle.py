@@ -25,6 +25,7 @@ _RIDGES = (1e-11, 1e-8, 1e-5, 1e-2)
 _MOST_STEPS = 500
 _FEW_CELLS = 64  # up to here every cell starts with mass and every promising cell is let in at once
 _GRID = 24
+_ROUNDING = 1e-15
 _MOST_LOST = 0.99  # of an observation's mass in one step
 
 
@@ -273,10 +274,13 @@ def _search(
     """Walk along the direction as far as the log-likelihood rises enough (Armijo)."""
     growth, linear = on.mass(direction) / mass, float(slope @ direction)
     rise = float(weight @ growth) + linear
+    # Near the maximum a rise is smaller than what rounding leaves of the parts it is a sum of.
+    parts = np.abs(direction)
+    noise = _ROUNDING * (float(weight @ (on.mass(parts) / mass)) + float(np.abs(slope) @ parts))
     share = _MOST_LOST / max(_MOST_LOST, -float(growth.min()))
     while share > 1e-10:
         gained = float(weight @ np.log1p(share * growth)) + share * linear
-        if gained >= 0.1 * share * rise:
+        if gained >= share * (0.1 * rise - noise):
             break
         share /= 2
     moved = np.maximum(p + share * direction, 0.0)

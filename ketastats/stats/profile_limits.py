@@ -7,13 +7,14 @@ from math import inf, sqrt
 
 import numpy as np
 
-from ketastats.stats.npmle import Floats, Incidence, maximise
+from ketastats.stats.npmle import Floats, Incidence, NoConvergenceError, maximise
 
 _PRECISION = 1e-8  # of the likelihood-ratio statistic
 _FINEST = 1e-10  # duality gap that rounding leaves within reach
 _CLOSE = 1e-7  # of its root
 _SLIGHT = 1e-9  # a tilt that only chooses among equal maxima
-_MOST_EVALUATIONS = 60
+_NARROW = 1e-12  # a bracket this small against its upper end is one tilt
+_MOST_EVALUATIONS = 100
 
 
 def fit_tolerance(n: float) -> float:
@@ -111,7 +112,12 @@ def _crossing(function: Callable[[float], float], *, start: float, at_zero: floa
     """Walk to where a rising function is zero, by secants inside a bracket; False if it stays below.
 
     The root of the likelihood-ratio statistic is nearly linear in the tilt, so that a few steps
-    suffice.
+    suffice; near an edge it is not, and where a secant brings little the bracket is halved.
+
+    Raises
+    ------
+    NoConvergenceError
+        If the function passes zero, and zero is not found.
     """
     before, value_before = 0.0, at_zero
     low, high = 0.0, inf
@@ -121,15 +127,18 @@ def _crossing(function: Callable[[float], float], *, start: float, at_zero: floa
         if abs(value) <= _CLOSE:
             return True
         low, high = (at, high) if value < 0 else (low, at)
+        if np.isfinite(high) and high - low <= _NARROW * high:
+            return True
         slope = (value - value_before) / (at - before)
+        slow = abs(value) > abs(value_before) / 2
         before, value_before = at, value
         secant = at - value / slope if slope > 0 else inf
         if np.isinf(high):
             at = float(np.clip(secant, 1.1 * at, 8 * at))
-        elif low < secant < high:
+        elif low < secant < high and not slow:
             at = secant
         else:
             at = (low + high) / 2
-        if at == before:
-            return True
-    return bool(np.isfinite(high))
+    if np.isfinite(high):
+        raise NoConvergenceError("the limit of a likelihood ratio was not found")
+    return False

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from ketastats.stats.intervals import check_level
-from ketastats.stats.npmle import Floats, as_weights
+from ketastats.stats.npmle import Bools, Floats, as_weights
 from ketastats.stats.profile_limits import Profile
 from ketastats.stats.turnbull import Cells, Turnbull, cut_into_cells, turnbull
 
@@ -38,6 +38,7 @@ _BANERJEE_WELLNER = {
 }
 
 _SHARED_BY = 5
+_TOO_FEW = 30
 _MOSTLY = 0.8
 _RATE = 1 / 3
 
@@ -49,8 +50,9 @@ def schedule_kind(left: ArrayLike, right: ArrayLike, weight: ArrayLike | None = 
     -------
     `EXACT` if no event lies between two assessments (every time is exact or right-censored);
     `COMMON` if at least 80% of the finite bounds after 0 of the other intervals lie at times that at
-    least 5 subjects share; else `ONE_EACH` if no interval has two assessments for ends (current
-    status data), or `IRREGULAR`.
+    least 5 subjects share (or, of fewer than 30 bounds, at half as many times at most); `ONE_EACH` if
+    no interval has two assessments for ends (current status data) and at least 80% of at least 30
+    bounds are shared with nobody; else `IRREGULAR`.
     """
     low, high = (np.asarray(side, dtype=float) for side in (left, right))
     n = as_weights(weight, low.size)
@@ -61,12 +63,18 @@ def schedule_kind(left: ArrayLike, right: ArrayLike, weight: ArrayLike | None = 
     bounds = np.concatenate((low[wide], high[wide]))
     counts = np.concatenate((n[wide], n[wide]))
     told = np.isfinite(bounds) & (bounds > 0)
-    _, at = np.unique(bounds[told], return_inverse=True)
-    sharing = np.bincount(at, counts[told])[at]
-    share = float(counts[told][sharing >= _SHARED_BY].sum() / counts[told].sum())
-    if share >= _MOSTLY:
+    times, at = np.unique(bounds[told], return_inverse=True)
+    each = counts[told]
+    sharing = np.bincount(at, each)[at]
+    few = each.sum() < _TOO_FEW and 2 * times.size <= each.sum()
+    if few or _part(each, sharing >= _SHARED_BY) >= _MOSTLY:
         return COMMON
-    return IRREGULAR if (between & (low > 0)).any() else ONE_EACH
+    alone = _part(each, sharing < 2) >= _MOSTLY and each.sum() >= _TOO_FEW
+    return ONE_EACH if alone and not (between & (low > 0)).any() else IRREGULAR
+
+
+def _part(weight: Floats, chosen: Bools) -> float:
+    return float(weight[chosen].sum() / weight.sum())
 
 
 class LikelihoodLimits:

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from ketastats.checks.columns import missing_values, not_numbers, require_columns
-from ketastats.errors import DataError
+import ketastats as ks
+from ketastats.checks.columns import missing_columns, missing_values, not_numbers, require_columns
+from ketastats.errors import DataError, UsageError
 
 
 def test_all_absent_columns_are_named_in_one_problem():
@@ -25,3 +26,23 @@ def test_empty_cells_are_counted_and_the_first_five_rows_are_named():
     (only,) = missing_values(frame, ["usubjid"], table="scores")
     assert (only.rows, only.n_bad) == ((1, 2, 3, 4, 5), 8)
     assert "rows 1, 2, 3, 4, 5 and 3 more" in str(only)
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], "scores", {"usubjid": ["1"]}])
+@pytest.mark.parametrize("asks", [missing_columns, require_columns])
+def test_what_is_no_table_is_refused_by_its_kind(asks, given):
+    kind = type(given).__name__
+    with pytest.raises(UsageError, match=f"^scores must be a pandas DataFrame, not {kind}$"):
+        asks(given, ["usubjid"], table="scores")
+
+
+def test_a_cohort_in_place_of_a_table_is_told_its_table():
+    course = ks.load_synthetic_course()
+    with pytest.raises(UsageError, match=r"not Cohort: use cohort\.scores$"):
+        ks.derive_relief(course)
+    with pytest.raises(UsageError, match=r"not Cohort: use cohort\.subjects$"):
+        require_columns(course, [], table="subjects")
+    with pytest.raises(UsageError, match=r"not Cohort: derive it from cohort\.scores$"):
+        ks.relief_by_dose(course)
+    with pytest.raises(UsageError, match="relief by dose must be a pandas DataFrame, not NoneType"):
+        ks.relief_by_dose(None)

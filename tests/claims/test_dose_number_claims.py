@@ -127,9 +127,8 @@ def test_cohorts_that_cannot_be_asked_say_why_and_what_would_do(courses, doses, 
 def test_doses_that_are_misnumbered_are_refused_in_words():
     cohort = clinic([seen_after(ALL, relief=2)] * 10, doses=[given(3)])
     doses = cohort.doses.assign(exseq=cohort.doses["exseq"] + 1)
-    wrong = ks.Cohort(cohort.subjects, scores=cohort.scores, doses=doses, provenance="public")
     with pytest.raises(ks.DataError, match="not numbered 1, 2, 3"):
-        ks.judge(CLAIM, wrong)
+        ks.Cohort(cohort.subjects, scores=cohort.scores, doses=doses, provenance="public")
 
 
 def test_informative_stopping_does_not_turn_failures_into_support():

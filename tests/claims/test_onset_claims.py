@@ -9,7 +9,8 @@ from made_cohorts import UNWELL, WELL, clinic, course, deciding
 from scipy.stats import beta, binom
 
 import ketastats as ks
-from ketastats.claims.share_by_time import exact_limits, shares_by
+from ketastats.claims.share_by_time import shares_by
+from ketastats.stats.followed_share import exact_limits
 
 DAYS = (4.0, 24.0, 72.0, 168.0, 336.0)
 CLAIMS = {
@@ -85,9 +86,9 @@ def intervals_of(relieved, n):
 
 
 def test_exact_limits_reach_the_edges_with_no_or_all_events():
-    assert exact_limits(0.0, 20).low == 0.0
-    assert exact_limits(1.0, 20).high == 1.0
-    assert exact_limits(0.0, 20).high == pytest.approx(1 - 0.05 ** (1 / 20))
+    assert exact_limits(0.0, 20, conf_level=0.9).low == 0.0
+    assert exact_limits(1.0, 20, conf_level=0.9).high == 1.0
+    assert exact_limits(0.0, 20, conf_level=0.9).high == pytest.approx(1 - 0.05 ** (1 / 20))
 
 
 def test_a_horizon_one_hour_before_the_visit_is_not_resolved_and_one_hour_after_it_is():

@@ -129,7 +129,7 @@ FAULTS = {
         "hours since the first dose",
     ),
     "dose per kg without weight": (
-        {"doses": doses(usubjid=["1", "2"], exdosekg=[0.5, 4.321])},
+        {"doses": doses(usubjid=["1", "2"], exseq=[1, 1], exdosekg=[0.5, 4.321])},
         ("missing_weight", "doses", "exdosekg", (2,)),
         "4.321",
         "weightbl",
@@ -163,6 +163,24 @@ FAULTS = {
         ("unknown_code", "events", "aesev", (2,)),
         "zebra",
         "Recode",
+    ),
+    "end status that does not exist": (
+        {"subjects": subjects(eosstt=["COMPLETED", "zebra"])},
+        ("unknown_code", "subjects", "eosstt", (2,)),
+        "zebra",
+        "Recode",
+    ),
+    "dose number left out": (
+        {"doses": doses(exseq=[1, 4321])},
+        ("dose_number", "doses", "exseq", (2,)),
+        "4321",
+        "1, 2, 3 ... within each subject",
+    ),
+    "times in days": (
+        {"scores": scores(avisit=["Baseline", "Week 617", None], afrlt=[0.0, 4321.0, 0.0])},
+        ("looks_like_days", "scores", "afrlt", (2,)),
+        "4321",
+        "time_unit",
     ),
     "overlapping windows": (
         {"windows": windows(**{"from": [12.0, 43.21]})},
@@ -259,6 +277,70 @@ def test_text_where_a_number_belongs_hides_no_other_fault(tables, expected):
 )
 def test_dates_and_infinities_are_not_taken_for_hours(times):
     assert "afrlt" in {p.column for p in problems_of(scores=scores(afrlt=times)).problems}
+
+
+@pytest.mark.parametrize("word", ["dropped out", "completed", "Discontinued", ""])
+def test_an_end_status_is_one_of_the_words_allowed_and_the_problem_names_them(word):
+    (only,) = problems_of(subjects=subjects(eosstt=[word, None])).problems
+    assert "COMPLETED, DISCONTINUED, ONGOING" in only.what
+
+
+def test_every_end_status_allowed_a_missing_one_and_any_reason_are_taken():
+    for status in ("COMPLETED", "DISCONTINUED", "ONGOING", None):
+        cohort(subjects=subjects(eosstt=[status, None], dcsreas=["moved away", None]))
+
+
+@pytest.mark.parametrize("numbers", [[2, 3], [0.5, 1], [1, 3], [1, 1.5]])
+def test_dose_numbers_that_are_not_1_2_3_are_refused(numbers):
+    assert "exseq" in {p.column for p in problems_of(doses=doses(exseq=numbers)).problems}
+
+
+def test_doses_are_numbered_within_each_subject_and_period_in_rows_of_any_order():
+    table = doses(usubjid=["1"] * 3, exseq=[2, 1, 3], afrlt=[48.0, 0.0, 96.0])
+    assert len(cohort(doses=table).doses) == 3
+    periods = doses(exseq=[1, 1], aperiod=[1, 2])
+    assert len(cohort(doses=periods).doses) == 2
+    (only,) = problems_of(doses=doses(exseq=[1, 2], aperiod=[1, 2])).problems
+    assert (only.code, only.rows) == ("dose_number", (2,))
+    assert "subject and period" in only.remedy
+
+
+def visits(**times):
+    """Scores of one subject at visits by name, such as Week_1=7."""
+    names = [name.strip("_").replace("_", " ") for name in times]
+    return pd.DataFrame(
+        {"usubjid": "1", "paramcd": "madrs", "aval": 20.0, "avisit": names, "afrlt": times.values()}
+    ).astype({"afrlt": float})
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"Baseline": 0, "Day_1": 1, "Day_7": 7, "Week_2": 14, "Month_3": 84},
+        {"_24_hours": 1, "week_1": 6},
+        {"DAY_7_follow-up": 7},
+        {"Day_1": 0, "_2_weeks": 15},  # the first dose tells no unit
+        {"_4_h": 0.17, "_24_h": 1, "_72_h": 3},
+    ],
+)
+def test_times_in_days_are_refused_where_visits_are_named_by_their_times(times):
+    (only,) = problems_of(scores=visits(**times)).problems
+    assert (only.code, only.table, only.column) == ("looks_like_days", "scores", "afrlt")
+    assert "1/24 of their hours" in only.what
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"Baseline": -20, "_4_h": 4, "_24_h": 24, "Week_1": 166, "Month_3": 2184},
+        {"Day_1": 1, "Day_2": 25, "Day_8": 169},  # study days: day 1 is that of the first dose
+        {"Day_1": 1},
+        {"Visit_1": 1, "Visit_2": 7, "Weekly_call": 14, "Daytime": 3},
+        {"Day_7": 7, "Week_2": 336},
+    ],
+)
+def test_hours_and_names_without_a_time_are_taken(times):
+    assert len(cohort(scores=visits(**times)).scores) == len(times)
 
 
 def test_two_assessments_of_one_visit_may_stand_in_either_order():

@@ -110,7 +110,8 @@ def test_the_table_has_its_columns_and_those_of_the_subjects_in_their_order():
     )
     made = derive_episodes(scores, subjects=subjects)
     assert list(made.columns) == [
-        "usubjid", "start", "stop", "event", "episode", "terminal", "left", "rule", "trt01a",
+        "usubjid", "start", "stop", "event", "episode", "terminal", "left", "rule", "at_risk",
+        "trt01a",
     ]  # fmt: skip
     assert spans(made, "usubjid", "event", "trt01a") == [("b", 0, "y"), ("a", 1, "x")]
     assert set(made["rule"]) == {"madrs:response_50"}
@@ -317,6 +318,28 @@ def test_the_synthetic_course_goes_through_to_the_models(course):
         result = ks.recurrent_events(table.assign(**ketamine), "ketamine", model=model)
         assert result.to_frame()["events"][0] == made["event"].sum()
         assert "scores.csv" in {source.name for source in result.sources}
+
+
+def test_spans_at_risk_in_response_only_give_no_numbers_per_patient(course):
+    made = of_course(course)
+    assert set(made["at_risk"]) == {"in_response"}
+    assert set(of_course(course, at_risk="throughout")["at_risk"]) == {"throughout"}
+    chosen = made[made["trt01a"].notna() & (made["start"] < 2000)]  # the column stays
+    for refused in (
+        lambda: ks.recurrent_events(chosen, "trt01a"),
+        lambda: ks.recurrent_events(chosen, "trt01a", model="lwyy"),
+        lambda: ks.mean_cumulative_count(chosen, by="trt01a"),
+    ):
+        with pytest.raises(UsageError, match=r'derive_episodes.*at_risk="throughout"'):
+            refused()
+    assert ks.recurrent_events(chosen, "trt01a", model="ag").to_frame()["events"][0] > 0
+
+
+def test_a_column_at_risk_with_other_words_or_none_refuses_nothing(course):
+    made = of_course(course, at_risk="throughout")
+    for column in (1, None, "throughout"):
+        ks.mean_cumulative_count(made.assign(at_risk=column))
+    ks.mean_cumulative_count(made.drop(columns="at_risk"))
 
 
 def test_the_first_loss_is_that_of_derive_loss_of_response(course):

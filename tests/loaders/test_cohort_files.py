@@ -170,7 +170,7 @@ def test_numbers_of_a_parquet_file_are_kept_and_recoded_like_those_of_a_csv(tmp_
     mapping = (
         'provenance = "private"\n'
         '[subjects]\nfile = "t.parquet"\ncolumns = { usubjid = "ID" }\n'
-        '[scores]\nfile = "t.parquet"\ntime_unit = "hours"\n'
+        '[scores]\nfile = "t.parquet"\ntime_unit = "days"\n'
         'keep = { Day = 7 }\nvalues = { madrs = "MADRS" }\n'
         'columns = { usubjid = "ID", afrlt = "Day", avisit = "Day" }\n'
         'recode = { avisit = { 7 = "Week 1" } }\n'

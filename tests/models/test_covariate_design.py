@@ -62,3 +62,26 @@ def test_dates_are_not_numbers(table):
     dated = table.assign(day=pd.Timestamp("2026-01-01"))
     with pytest.raises(UsageError, match="day is a date"):
         covariate_design(dated, "day", intercept=True)
+
+
+@pytest.mark.parametrize(
+    "formula", ["arm + diagnosis", "diagnosis", "arm + C(site)", "diagnosis * age"]
+)
+def test_groups_of_which_there_is_one_only_are_refused_by_name(table, formula):
+    same = table.assign(diagnosis="MDD", site=7)
+    name = "site" if "site" in formula else "diagnosis"
+    with pytest.raises(UsageError, match=f"Everyone has the same {name}, so there is nothing"):
+        covariate_design(same, formula, intercept=True)
+    declared = pd.Categorical(same["diagnosis"], categories=["MDD", "TRD"])
+    with pytest.raises(UsageError, match="Everyone has the same diagnosis, site"):
+        covariate_design(same.assign(diagnosis=declared), "C(site) + diagnosis", intercept=False)
+
+
+def test_a_reference_that_names_no_column_is_answered_with_how_to_write_it(table):
+    two = table.assign(sex=["f", "m", "f", "m"])
+    for value, column in (("c", "arm"), ("m", "sex"), ("nowhere", "arm")):
+        with pytest.raises(UsageError) as caught:
+            covariate_design(two, "arm + sex", intercept=True, reference=value)
+        assert f'pass reference={{"{column}": "{value}"}}' in str(caught.value)
+    with pytest.raises(UsageError, match=r'pass reference=\{"arm": "placebo"\}'):
+        covariate_design(table, "arm", intercept=True, reference=["c"])

@@ -8,7 +8,7 @@ import pytest
 from references import half_last_digit, read_input, read_reference
 
 import ketastats as ks
-from ketastats.models.kaplan_meier import KaplanMeier, kaplan_meier
+from ketastats.models.kaplan_meier import KaplanMeier, kaplan_meier, limits_text
 from ketastats.models.log_rank_test import log_rank_test
 from ketastats.models.restricted_mean import restricted_mean
 from ketastats.stats.product_limit import kaplan_meier as product_limit
@@ -321,3 +321,66 @@ def test_the_curve_of_savvyrs_data_ends_where_savvyr_says():
     printed = read_reference("survival_printed", source="savvyr", quantity="one_minus_km")
     text = str(printed["printed"].iloc[0])
     assert 1 - row["estimate"] == pytest.approx(float(text), abs=half_last_digit(text))
+
+
+def test_times_are_written_in_days_from_four_days_on(few):
+    days = few.assign(left=few["left"] * 24, right=few["right"] * 24)
+    result = kaplan_meier(days, times=[36, 120])
+    row = result.to_frame().iloc[0]
+    assert f"{row['estimate'] / 24:g} days (95% interval " in str(result)
+    assert row["conf_high"] == np.inf
+    assert f"{row['conf_low']:g} h to not reached" in str(result)  # less than four days
+    assert any("at 36 h, %" in name for name in result.display().columns)
+    assert any("at 5 days, %" in name for name in result.display().columns)
+    assert "at 9 days" in result.figure_text()
+    never = kaplan_meier(days.assign(right=np.inf, status="censored"))
+    assert "not reached by 9 days (0 of 6 had it)" in str(never)
+    assert "ended at 9 days, so" in never.notes[0]
+    mean = restricted_mean(days, tau=120, by="trt01a", reference="x")
+    assert str(mean).startswith("Mean time without relief up to 5 days: y minus x ")
+    assert any("up to 5 days (" in name for name in mean.display().columns)
+    assert f"x {mean.display().iloc[0, 2]}" in mean.figure_text()
+    assert (
+        mean.display().iloc[0, 2].startswith(f"{mean.to_frame()['estimate'].iloc[0] / 24:g} days (")
+    )
+
+
+def test_times_that_would_read_the_same_in_days_stay_apart_in_hours(few):
+    days = few.assign(left=few["left"] * 24, right=few["right"] * 24)
+    shown = kaplan_meier(days, times=[100, 101]).display()
+    assert [name.split(",")[0] for name in shown.columns[-2:]] == [
+        "Without relief at 100 h",
+        "Without relief at 101 h",
+    ]
+
+
+def test_events_are_written_with_spaces(few):
+    status = few["status"].where(few["status"] != "relief", "first_relief")
+    status.iloc[1] = "rescue_medication"
+    table = few.assign(status=status)
+    for result in (
+        kaplan_meier(table, event="first_relief"),
+        log_rank_test(table, by="trt01a", event="first_relief"),
+        restricted_mean(table, tau=5, by="trt01a", event="first_relief"),
+    ):
+        said = " ".join(
+            [str(result), result.figure_text(), *result.notes, *result.display().columns]
+        )
+        assert "first relief" in said
+        assert "rescue medication" in said
+        assert "_" not in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.25, 0.5, "15 to 30 min"),
+        (0.5, 8.0, "30 min to 8 h"),
+        (20.0, 120.0, "20 h to 5 days"),
+        (120.0, 240.0, "5 to 10 days"),
+        (-200.0, 3.0, "-8.3 days to 3 h"),
+        (np.nan, np.inf, "unknown to not reached"),
+    ],
+)
+def test_limits_have_one_unit_only_where_it_suits_both(low, high, words):
+    assert limits_text(low, high) == words

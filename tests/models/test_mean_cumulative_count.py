@@ -114,3 +114,11 @@ def test_the_number_knows_the_file_behind_it(spans):
     marked = with_sources(spans, [source])
     assert mean_cumulative_count(marked, terminal="death").sources == (source,)
     assert recurrent_events(marked, "arm").sources == (source,)
+
+
+@pytest.mark.parametrize(("scale", "words"), [(1.0, "24 h"), (24.0, "24 days")])
+def test_the_horizon_is_written_in_hours_or_days(spans, scale, words):
+    later = spans.assign(start=spans["start"] * scale, stop=spans["stop"] * scale)
+    result = mean_cumulative_count(later, by="arm", horizon=24 * scale)
+    assert str(result).startswith(f"Mean number of events by {words}: one ")
+    assert any(f"Mean number by {words} (" in name for name in result.display().columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,7 +185,7 @@ def test_episodes_must_follow_each_other(bladder):
 
 def test_one_group_has_nothing_to_compare_with(bladder):
     for rx in (1, "only"):
-        with pytest.raises(ks.UsageError, match=r"constant|compares nothing"):
+        with pytest.raises(ks.UsageError, match=r"constant|Everyone has the same rx"):
             recurrent_events(bladder.assign(rx=rx), "rx")
 
 
@@ -216,3 +217,14 @@ def test_options_that_cannot_be_are_refused_in_words(options, words, bladder):
     given = {"formula": "rx", **options}
     with pytest.raises(ks.UsageError, match=words):
         recurrent_events(bladder, given.pop("formula"), **given)
+
+
+def test_ratios_are_drawn_on_a_logarithmic_axis_with_their_limits(bladder):
+    result = recurrent_events(bladder, "rx + number")
+    axes = result.plot()
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "Rate ratio"
+    first = result.to_frame().iloc[0]
+    ends = [first["ratio_low"], first["ratio_high"]]
+    assert any(list(line.get_xdata()) == pytest.approx(ends) for line in axes.lines)
+    plt.close("all")

@@ -5,13 +5,14 @@ from math import inf
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from references import read_reference
+from statsmodels.stats.proportion import proportion_confint
 
 from ketastats.errors import DataError, UsageError
 from ketastats.models.dose_hazard import dose_hazard
 from ketastats.models.relief_by_dose import relief_by_dose
 from ketastats.results import SHARED_WORDS
-from ketastats.stats.discrete_hazard import share_limits
 
 NONE = float("nan")
 
@@ -49,12 +50,27 @@ def test_ten_courses_by_hand():
     assert found["n"].tolist() == [10, 10]
 
 
-def test_outer_limits_are_those_of_the_bounds():
+def test_outer_limits_are_the_exact_ones_of_the_bounds_where_no_assessment_was_skipped():
     found = rows_of(relief_by_dose(courses(*TEN))).loc[2]
-    low = share_limits([0, 2, 1, 2], [1, inf, 2, inf], [2, 2, 3, 3], 2)[0][1]
-    high = share_limits([0, 1, 1, 2], [1, 2, 2, inf], [2, 2, 3, 3], 2)[1][1]
-    assert found["bound_conf_low"] == pytest.approx(low, abs=1e-6)
-    assert found["bound_conf_high"] == pytest.approx(high, abs=1e-6)
+    assert (found["bound_low"], found["bound_high"]) == pytest.approx((0.5, 0.7))
+    low, _ = proportion_confint(5, 10, alpha=0.05, method="beta")
+    _, high = proportion_confint(7, 10, alpha=0.05, method="beta")
+    assert found["bound_conf_low"] == pytest.approx(low, abs=1e-9)
+    assert found["bound_conf_high"] == pytest.approx(high, abs=1e-9)
+
+
+def test_bounds_hold_wherever_those_who_stopped_would_have_had_relief():
+    # Skipped assessments reach over dose 2, and where the lost are put moves them with it.
+    seen = [(20, 0, 1, 2, None), (40, 1, 3, 3, None), (4, 2, 3, 3, None)]
+    rows = [*seen, (4, 1, inf, 1, "other")]
+    found = rows_of(relief_by_dose(courses(*rows), up_to=3)).loc[2]
+    for left, right in ((0, 1), (1, 2), (2, 3), (3, inf)):
+        placed = relief_by_dose(courses(*seen, (4, left, right, 3, "course_end")), up_to=3)
+        share = rows_of(placed).loc[2, "estimate"] if right != inf else None
+        followed = rows_of(relief_by_dose(courses(*seen), up_to=3)).loc[2, "estimate"]
+        mixed = (64 * followed + (4 if right <= 2 else 0)) / 68
+        assert found["bound_low"] - 1e-9 <= mixed <= found["bound_high"] + 1e-9
+        assert share is None or 0 <= share <= 1
 
 
 def test_the_sentence_gives_share_limits_and_bounds():
@@ -346,3 +362,13 @@ def test_results_display_text_and_leave_dashes_where_nothing_is_known(skip):
     shown = relief_by_dose(random_courses(skip=skip), up_to=8).display()
     assert shown.map(lambda cell: isinstance(cell, str)).all(axis=None)
     assert shown.iloc[-1].tolist().count("–") >= 1
+
+
+def test_hazard_ratios_are_drawn_on_a_logarithmic_axis():
+    result = dose_hazard(regression_table("course400"), "x1 + x1:dose")
+    axes = result.plot(Figure().add_subplot())
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "Hazard ratio"
+    ratios = result.to_frame().dropna(subset="ratio")
+    squares = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"]
+    assert squares == pytest.approx(list(ratios["ratio"]))

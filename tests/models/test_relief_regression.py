@@ -355,3 +355,17 @@ def test_a_reader_sees_ratios_readings_and_the_assumption(mixed):
     assert any(
         note.startswith("An odds ratio") for note in relief_regression(mixed, "z", "po").notes
     )
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_direction_is_told_only_where_the_interval_leaves_out_1(bcos, model, limits):
+    arm = np.tile(["a", "b", "b", "a"], len(bcos))[: len(bcos)]  # says nothing about the event
+    result = relief_regression(bcos.assign(arm=arm), "arm + treatment", model, limits=limits)
+    rows = coefficients(result)
+    assert rows["ratio_low"].iloc[0] < 1 < rows["ratio_high"].iloc[0]
+    assert rows["reading"].tolist() == ["direction not told", "relief earlier"]
+    for words in (str(result), result.figure_text()):
+        assert "arm b against a (direction not told)" in words
+        assert "RadChem against Rad (relief earlier)" in words
+    assert "direction not told" in result.display()["Reading"].tolist()

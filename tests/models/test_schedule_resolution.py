@@ -120,7 +120,7 @@ def test_everybody_in_the_table_of_subjects_counts():
     subjects = pd.DataFrame({"usubjid": ["early0", "x1", "x2"]})
     result = schedule_resolution(TEN, subjects=subjects, horizons=[2])
     assert of_kind(result, "horizon")["estimate"].item() == pytest.approx(1 / 3)
-    assert "50% of 3 subjects never reached" in str(result)
+    assert "fewer than half of the 3 subjects had an assessment, the earliest at 2 h" in str(result)
 
 
 def test_nobody_assessed_is_said_and_nothing_is_resolved():
@@ -138,6 +138,9 @@ def test_nobody_assessed_is_said_and_nothing_is_resolved():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"horizons": 24}, "a list of hours"),
+        ({"horizons": "24"}, "a list of hours"),
+        ({"horizons": ["24 h"]}, "above 0"),
         ({"horizons": [0]}, "above 0"),
         ({"horizons": [NAN]}, "above 0"),
         ({"horizons": [INF]}, "above 0"),
@@ -185,7 +188,33 @@ def test_times_are_written_in_minutes_hours_or_days(hours, words):
 def test_the_sentence_and_the_words_of_the_figure():
     result = schedule_resolution(TEN, horizons=[4, 24])
     assert str(result) == (
-        "First MADRS assessment after the first dose: 50% of 10 subjects by 24 h, the earliest at 2 h; "
-        "4 h cannot be told apart; 24 h can be told apart"
+        "First MADRS assessment after the first dose: at least half of the 10 subjects had an "
+        "assessment by 24 h, the earliest at 2 h; 4 h cannot be told apart; 24 h can be told apart"
     )
     assert result.figure_text().endswith("Vertical lines at 4 h, 24 h.")
+
+
+def test_with_groups_the_sentence_says_in_which_of_them_a_horizon_can_be_told_apart():
+    subjects = pd.DataFrame({"usubjid": TEN["usubjid"].unique()})
+    subjects["arm"] = ["x" if name.startswith("early") else "y" for name in subjects["usubjid"]]
+    horizons = [1, 2, 24]
+    result = schedule_resolution(TEN, subjects=subjects, by="arm", horizons=horizons)
+    assert str(result) == (
+        "First MADRS assessment after the first dose: at least half of the 4 subjects in x had an "
+        "assessment by 2 h, the earliest at 2 h; at least half of the 6 subjects in y had an "
+        "assessment by 24 h, the earliest at 24 h; 1 h cannot be told apart in x or y; 2 h can be told "
+        "apart in x, not in y; 24 h can be told apart in x and y"
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.4, "at least 40% of the 10 subjects had an assessment by 2 h"),
+        (0.9, "at least 90% of the 10 subjects had an assessment by 7 days"),
+        (0.95, "fewer than 95% of the 10 subjects had an assessment, the earliest at 2 h"),
+        (1.0, "not all of the 10 subjects had an assessment, the earliest at 2 h"),
+    ],
+)
+def test_the_required_share_does_not_read_as_an_observed_one(share, words):
+    assert words in str(schedule_resolution(TEN, required_share=share))

@@ -138,6 +138,11 @@ def test_the_table_has_counts_only_and_does_not_grow_with_the_number_of_subjects
     assert set(small["n"]) == {5}
 
 
+def test_a_table_in_place_of_the_cohort_is_refused():
+    with pytest.raises(UsageError, match="takes a whole Cohort, not DataFrame"):
+        treatment_course(cohort().scores)
+
+
 def test_more_subjects_than_lanes_are_drawn_evenly_and_all_are_counted():
     course = treatment_course(cohort(), max_subjects=3)
     assert len(course.lanes) == 3

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ketastats.models.relief_by_dose import relief_by_dose
 from ketastats.plots.dose_number import draw_dose_numbers
@@ -83,3 +84,23 @@ def test_the_words_of_the_figure_name_every_row(result):
 
 def test_the_same_answer_gives_the_same_bytes(result):
     assert figure(result, caption="x") == figure(result, caption="x")
+
+
+def key_of(axes):
+    legend = axes.get_legend()
+    return [text.get_text() for text in legend.get_texts()], legend.findobj(Rectangle)
+
+
+def test_the_key_has_the_boxes_only_where_there_are_some_and_in_their_colours(result):
+    frame = result.to_frame()
+    words, patches = key_of(draw_dose_numbers(frame))
+    assert words[-1] == "room left by early stopping"
+    drawn = draw_dose_numbers(frame).patches
+    assert {p.get_facecolor() for p in patches} == {p.get_facecolor() for p in drawn}
+    assert {p.get_hatch() for p in patches} == {p.get_hatch() for p in drawn}
+    one = frame["group"] == "placebo"
+    closed = frame.assign(bound_high=frame["bound_high"].where(~one, frame["bound_low"]))
+    assert len(key_of(draw_dose_numbers(closed))[1]) == 1
+    words, patches = key_of(draw_dose_numbers(closed[one]))
+    assert words == ["share, with limits"]
+    assert len(patches) == 0

@@ -78,3 +78,13 @@ def test_no_assessment_is_said():
     axes = draw_schedule(curve([], []), horizons=[4.0])
     assert [t.get_text() for t in axes.texts] == ["No assessment"]
     assert draw_schedule(curve([], []), axes) is axes
+
+
+def test_the_key_stands_above_the_axes_where_no_line_can_be():
+    both = pd.concat([curve([24.0], [1.0], "a"), curve([48.0], [1.0], "b")])
+    axes = Figure(figsize=(5.6, 3.0), layout="constrained").add_subplot()
+    draw_schedule(both, axes)
+    canvas = FigureCanvasAgg(axes.figure)
+    canvas.draw()
+    key = axes.get_legend().get_window_extent(canvas.get_renderer())
+    assert key.y0 >= axes.get_window_extent().y1 - 1

@@ -17,7 +17,6 @@ from ketastats.stats.discrete_hazard import (
     share_by_dose,
     share_limits,
     standardised_share,
-    suppose,
 )
 from ketastats.stats.proportions import likelihood_interval
 from ketastats.stats.standardised_risks import SeparationError
@@ -235,18 +234,6 @@ def test_shares_rise_with_the_dose_and_lie_inside_their_limits(course):
     assert (low <= high + 1e-9).all()
     assert (ends[0] <= low + 1e-6).all()
     assert (high <= ends[1] + 1e-6).all()
-
-
-def test_suppositions_change_only_those_they_are_about():
-    left, right = suppose(
-        [1, 2, 0],
-        [inf, inf, 1],
-        never=np.array([True, False, False]),
-        reached_by=[np.nan, 3, np.nan],
-        last=5,
-    )
-    assert left.tolist() == [6, 2, 0]
-    assert right.tolist() == [inf, 3, 1]
 
 
 def one_dose(event, column, **options):

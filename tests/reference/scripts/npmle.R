@@ -5,7 +5,7 @@ suppressMessages(library(survival))
 made <- paste0("scripts/npmle.R, ", pkg("survival"))
 
 ## ---- the cases: event in (left, right], exact where equal, n rows alike ----
-case <- function(name, left, right, n = 1) data.frame(name, left, right, n)
+case <- function(name, left, right, n = 1) data.frame(dataset = name, left, right, n)
 t74 <- read.csv(here("inputs", "turnbull1974.csv"), comment.char = "#")
 t74 <- t74[t74$n > 0, ]
 exact <- t74$status == "exact"; late <- t74$status == "right"
@@ -70,8 +70,8 @@ maximum <- function(d) {
 }
 at_bounds <- function(d) { b <- sort(unique(c(d$left, d$right))); b[is.finite(b) & b > 0] }
 curve <- list(); fits <- list()
-for (nm in unique(cases$name)) {
-  d <- cases[cases$name == nm, ]; m <- maximum(d); b <- at_bounds(d)
+for (nm in unique(cases$dataset)) {
+  d <- cases[cases$dataset == nm, ]; m <- maximum(d); b <- at_bounds(d)
   # the share surely reached by a bound: mass of cells that end there or before
   s <- sapply(b, function(x) 1 - sum(m$p[m$cells$u <= x & is.finite(m$cells$u)]))
   f <- survfit(Surv(d$left, ifelse(is.finite(d$right), d$right, NA), type = "interval2") ~ 1, weights = d$n)
@@ -79,18 +79,16 @@ for (nm in unique(cases$name)) {
   # survfit puts a mass at the middle of its cell; its log-likelihood is that of the masses in the rows' intervals
   inside <- outer(seq_len(nrow(d)), seq_along(ends), Vectorize(function(i, j) if (d$left[i] == d$right[i]) ends[j] == d$left[i] else ends[j] > d$left[i] & ends[j] <= d$right[i]))
   rows <- drop((inside * 1) %*% mass)
-  curve[[nm]] <- data.frame(name = nm, time = b, survival = s)
-  fits[[nm]] <- data.frame(name = nm, n = sum(d$n), loglik = m$loglik, gap = m$gap, survfit_loglik = sum(d$n * log(rows)))
+  curve[[nm]] <- data.frame(dataset = nm, time = b, survival = s)
+  fits[[nm]] <- data.frame(dataset = nm, n = sum(d$n), loglik = m$loglik, gap = m$gap, survfit_loglik = sum(d$n * log(rows)))
 }
 write_ref(do.call(rbind, curve), here("npmle_curve.csv"), "maximum of the likelihood by EM and Newton steps in R, certified by the derivatives of Gentleman Geyer 1994", made,
   "survival: largest probability of the event after each finite bound that the maximum allows (mass taken at the end of its cell)")
 write_ref(do.call(rbind, fits), here("npmle_fits.csv"), "as npmle_curve; survfit_loglik: the log-likelihood of the masses of R's survfit, which stops when steps are small", made,
   "gap: largest derivative minus 1, of the mean log-likelihood")
-e <- cases[cases$name == "turnbull1974", ]
 f <- survfit(Surv(t74$time, t74$time, c(exact = 1, right = 0, left = 2)[t74$status], type = "interval") ~ 1, weights = t74$n)
-p <- data.frame(source = c("printed .53756771 etc", "printed", "printed", "printed"), time = 1:4, printed = c(.53756771, .29459403, .20976022, .09484575), survfit = f$surv[match(1:4, f$time)])
-p$source <- "sheet"
-write_ref(p[, -1], here("npmle_turnbull1974.csv"), "Turnbull 1974 data: survival after 1 to 4 as handed down, and by R survfit (EM with early stop)", made,
+p <- data.frame(time = 1:4, printed = c(.53756771, .29459403, .20976022, .09484575), survfit = f$surv[match(1:4, f$time)])
+write_ref(p, here("npmle_turnbull1974.csv"), "Turnbull 1974 data: survival after 1 to 4 as handed down, and by R survfit (EM with early stop)", made,
   "the maximum itself is in npmle_curve; both columns stop before it, in the seventh digit")
 
 ## ---- Thomas and Grunkemeier 1975: likelihood-ratio limits of Kaplan-Meier, by the multiplier of the product likelihood ----
