@@ -38,7 +38,7 @@ def shares_by(intervals: pd.DataFrame, hour: float) -> Shares:
 
     The event lies in (left, right] of each row. Somebody not followed until then is a row without
     an event whose `left` is before `hour`: no schedule tells what came after, and who stays away may
-    do so because of it.
+    do so because of it. Among those followed, skipped visits are taken to have nothing to do with it.
 
     Limits are likelihood-ratio limits with the chi-square law: right where many patients share their
     assessment times, and wide where they do not (Banerjee and Wellner's critical value is smaller).

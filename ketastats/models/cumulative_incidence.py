@@ -22,6 +22,7 @@ from ketastats.models.event_intervals import (
     hours_after_zero,
     refuse_names,
     require_assessed,
+    table_notes,
 )
 from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
@@ -167,7 +168,7 @@ def cumulative_incidence(
     return CumulativeIncidence(
         in_shared_words(rows, own=(*groups, *_OWN)),
         sources=sources_of(intervals),
-        notes=(_FIRST_NOTE, *dict.fromkeys(notes)),
+        notes=(_FIRST_NOTE, *table_notes(intervals), *dict.fromkeys(notes)),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, refuse
+from ketastats.checks.identity import duplicated_rows
 from ketastats.checks.intervals import CENSORED, require_intervals, status_problems
 from ketastats.endpoints.intercurrent_events import KINDS
 from ketastats.errors import UsageError
@@ -56,6 +57,14 @@ def event_intervals(
     problems = missing_columns(intervals, list(groups), table="intervals")
     problems += missing_values(intervals, list(groups), table="intervals")
     problems += status_problems(intervals)
+    if "exseq" not in intervals.columns:  # a table by dose has several rows per subject
+        problems += duplicated_rows(
+            intervals,
+            ["usubjid"],
+            table="intervals",
+            what="a second interval of one subject",
+            remedy="Keep one row per subject: intervals of one subject are not independent",
+        )
     refuse(problems, source="The table of intervals")
     held = _kinds(intervals)
     competing = [kind for kind in held if kind in COMPETING]
@@ -87,6 +96,24 @@ def group_labels(
         yield ", ".join(str(name) for name in names), part.reset_index(drop=True)
 
 
+def table_notes(intervals: pd.DataFrame) -> list[str]:
+    """What a reader should know of the rows: who tells nothing, and subjects counted more than once."""
+    notes = []
+    nothing = int(((intervals["left"] == 0) & np.isinf(intervals["right"])).sum())
+    if nothing:
+        notes.append(
+            f"{nothing} of {len(intervals)} tell nothing of the time: no baseline, or no known "
+            "assessment after time 0."
+        )
+    repeated = len(intervals) - intervals["usubjid"].nunique()
+    if repeated:
+        notes.append(
+            f"{repeated} rows are of subjects who have another one (by dose); the limits take all rows "
+            "for independent."
+        )
+    return notes
+
+
 def refuse_names(groups: Sequence[str], own: Sequence[str]) -> None:
     """Refuse grouping columns whose name the answer needs for a column of its own."""
     if taken := sorted(set(groups) & {*own, *SHARED_WORDS}):
@@ -97,6 +124,8 @@ def refuse_names(groups: Sequence[str], own: Sequence[str]) -> None:
 
 def hours_after_zero(name: str, values: Sequence[float] | None) -> list[float]:
     """Times as floats, refused unless they are hours after 0; none if none are given."""
+    if isinstance(values, str):
+        raise UsageError(f"{name} must be a list of hours, such as [24, 168], not text")
     try:
         found = [] if values is None else [float(value) for value in values]
     except (TypeError, ValueError):
@@ -113,8 +142,8 @@ def require_assessed(parts: Sequence[tuple[str, pd.DataFrame]]) -> None:
     ]
     if never:
         raise UsageError(
-            f"Nobody in {', '.join(never)} was assessed after time 0, so nothing is known of the time "
-            "there. Leave the group out, or check instrument and visit times"
+            f"Nothing is known of anybody's time in {', '.join(never)}: no assessment after time 0 could "
+            "be read. Check baseline scores, instrument and visit times, or leave the group out"
         )
 
 

@@ -81,7 +81,12 @@ class ReliefByDose(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group and dose, shares in per cent."""
-        labels = {"group": "Group", "dose": "By dose", "at_risk": "At risk", "reached": "First seen with it"}
+        labels = {
+            "group": "Group",
+            "dose": "By dose",
+            "at_risk": "At risk",
+            "reached": "First seen with it",
+        }
         shown = pd.DataFrame({title: self.frame[name].map(text) for name, title in labels.items()})
         if self.frame["group"].nunique() == 1 and self.frame["group"].iloc[0] == "all":
             shown = shown.drop(columns="Group")

@@ -21,6 +21,7 @@ from ketastats.models.event_intervals import (
     hours_after_zero,
     refuse_names,
     require_assessed,
+    table_notes,
 )
 from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
@@ -196,7 +197,7 @@ def time_to_relief(
         pd.concat(curves, ignore_index=True),
         event,
         sources=sources_of(intervals),
-        notes=(_HOW_TO_READ, *dict.fromkeys(notes)),
+        notes=(_HOW_TO_READ, *table_notes(intervals), *dict.fromkeys(notes)),
     )
 
 

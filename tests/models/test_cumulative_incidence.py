@@ -18,6 +18,11 @@ def table(left, right, status, **columns):
     return frame.assign(**columns).astype({"left": float, "right": float})
 
 
+def with_further(frame, others):
+    """Both tables, the others of further subjects."""
+    return pd.concat([frame, others.assign(usubjid="further " + others["usubjid"])])
+
+
 def trial(n=80, seed=1):
     """Two arms, visits at 24, 72 and 168 h, relief, drop-out or rescue first."""
     rng = np.random.default_rng(seed)
@@ -111,7 +116,7 @@ def test_an_event_seen_in_one_group_only_is_shown_in_both():
 
 
 def test_a_group_with_no_event_at_all_has_shares_of_nothing():
-    data = pd.concat([trial(), table([168] * 9, [INF] * 9, ["censored"] * 9, trt01a="open")])
+    data = with_further(trial(), table([168] * 9, [INF] * 9, ["censored"] * 9, trt01a="open"))
     frame = cumulative_incidence(data, by="trt01a", times=[168]).to_frame()
     open_arm = frame.query("group == 'open'")
     assert (open_arm["estimate"] == 0).all()
@@ -188,8 +193,8 @@ def test_tables_without_status_events_or_assessments_are_refused():
     with pytest.raises(ks.UsageError, match="No event of any kind"):
         cumulative_incidence(table([5], [INF], ["censored"]))
     never = table([0, 0], [INF, INF], ["censored"] * 2, trt01a="never")
-    with pytest.raises(ks.UsageError, match="Nobody in never was assessed"):
-        cumulative_incidence(pd.concat([trial(), never]), by="trt01a")
+    with pytest.raises(ks.UsageError, match="anybody's time in never"):
+        cumulative_incidence(with_further(trial(), never), by="trt01a")
 
 
 def test_exact_times_beyond_follow_up_are_refused_in_words():

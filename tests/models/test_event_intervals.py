@@ -107,7 +107,7 @@ def test_groups_come_in_the_order_of_their_categories_without_unused_ones(few):
 
 def test_groups_of_whom_nothing_is_known_are_named(few):
     nothing = few.assign(left=0.0, right=INF)
-    with pytest.raises(ks.UsageError, match="Nobody in x, y was assessed"):
+    with pytest.raises(ks.UsageError, match="anybody's time in x, y"):
         require_assessed([("x", nothing), ("y", nothing)])
     require_assessed([("x", few)])
 
@@ -136,3 +136,17 @@ def test_few_assessment_times_are_shown_all_and_many_as_ten_with_first_and_last(
     shown = assessment_times(many, many)
     assert len(shown) == 10
     assert (shown[0], shown[-1]) == (1, 100)
+
+
+def test_a_subject_given_twice_is_refused_unless_the_rows_are_of_doses():
+    twice = pd.DataFrame({"usubjid": ["a", "a"], "left": [0.0, 24.0], "right": [24.0, 72.0]})
+    with pytest.raises(ks.DataError, match="second interval of one subject"):
+        ks.time_to_relief(twice)
+    by_dose = ks.time_to_relief(twice.assign(exseq=[1.0, 2.0]))
+    assert any("take all rows for independent" in note for note in by_dose.notes)
+
+
+def test_who_tells_nothing_is_counted_in_a_note():
+    table = pd.DataFrame({"usubjid": ["a", "b"], "left": [0.0, 0.0], "right": [24.0, float("inf")]})
+    notes = ks.time_to_relief(table).notes
+    assert any(note.startswith("1 of 2 tell nothing of the time") for note in notes)

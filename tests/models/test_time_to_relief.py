@@ -224,7 +224,7 @@ def test_order_of_rows_does_not_matter_and_the_table_is_unchanged():
 
 
 def test_the_horizon_is_by_default_where_every_group_was_followed():
-    data = pd.concat([visits(), table([24, 0], [INF, 24], trt01a="open")])
+    data = pd.concat([visits(), table([24, 0], [INF, 24], usubjid=["a", "b"], trt01a="open")])
     result = time_to_relief(data, by="trt01a")
     assert set(rows(result, "restricted_mean")["at"]) == {24}
 

@@ -59,8 +59,10 @@ def test_an_exact_mean_beyond_follow_up_is_refused_in_words():
 
 
 def test_groups_without_an_assessment_and_empty_tables_are_refused():
-    data = pd.concat([visits(), table([0, 0], [INF, INF], trt01a="<b>never</b>")])
-    with pytest.raises(ks.UsageError, match="Nobody in <b>never</b> was assessed"):
+    data = pd.concat(
+        [visits(), table([0, 0], [INF, INF], usubjid=["a", "b"], trt01a="<b>never</b>")]
+    )
+    with pytest.raises(ks.UsageError, match="anybody's time in <b>never</b>"):
         time_to_relief(data, by="trt01a")
     with pytest.raises(ks.UsageError, match="no rows"):
         time_to_relief(visits().iloc[:0])
