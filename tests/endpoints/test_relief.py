@@ -1,41 +1,14 @@
 """The interval in which relief came: worked by hand, by a slow loop, and on the public trial."""
 
-import random
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
+from made_scores import HIGH, INF, LOW, NAN, bounds, course, doses_of, one, rescue_at, scores_of
 
 import ketastats as ks
-from ketastats.checks.intervals import interval_problems
 from ketastats.endpoints.relief import derive_relief
 from ketastats.errors import DataError, UsageError
-
-INF, NAN = float("inf"), float("nan")
-HIGH, LOW = 30.0, 10.0  # on the MADRS: not a response from 30, and one
-
-
-def scores_of(**subjects):
-    """Scores from one mapping of hours to a score per subject."""
-    rows = [(who, at, value) for who, course in subjects.items() for at, value in course.items()]
-    table = pd.DataFrame(rows, columns=["usubjid", "afrlt", "aval"])
-    return table.assign(paramcd="madrs").astype({"afrlt": float, "aval": float})
-
-
-def course(*steps, start=HIGH):
-    """Baseline and then N (not met), M (met) or ? (missing) at the given hours: course("N4 M24")."""
-    values = {"N": HIGH, "M": LOW, "?": NAN}
-    return {0: start} | {float(step[1:]): values[step[0]] for step in " ".join(steps).split()}
-
-
-def bounds(table):
-    return list(zip(table["left"], table["right"], table["status"], strict=True))
-
-
-def one(steps, **options):
-    (found,) = bounds(derive_relief(scores_of(a=course(steps)), **options))
-    return found
 
 
 @pytest.mark.parametrize(
@@ -125,10 +98,6 @@ def test_the_end_of_follow_up_confirms_nothing():
 
 
 # ------------------------------------------------------------------ rescue, drop-out and death
-
-
-def rescue_at(*times, who="a", category="RESCUE"):
-    return pd.DataFrame({"usubjid": who, "cmcat": category, "cmstrlt": list(times)})
 
 
 def ended(at, *, status="DISCONTINUED", reason=None, who="a"):
@@ -317,123 +286,6 @@ def test_scales_on_which_high_is_good_and_rules_in_points_work_alike():
 # ------------------------------------------------------------------ time from a dose
 
 
-def doses_of(**subjects):
-    rows = [(who, k, at) for who, times in subjects.items() for k, at in enumerate(times, 1)]
-    return pd.DataFrame(rows, columns=["usubjid", "exseq", "afrlt"]).astype({"afrlt": float})
-
-
-def by_dose(steps, *times, origin="each_dose", **options):
-    scores = scores_of(a=course(steps))
-    done = derive_relief(scores, doses=doses_of(a=times), origin=origin, **options)
-    return [(k, *row) for k, row in zip(done["exseq"], bounds(done), strict=True)]
-
-
-def test_each_dose_has_a_row_until_the_next_dose():
-    assert by_dose("N4 N160 N172 M180", 0, 168, 336) == [
-        (1, 160, INF, "censored"),
-        (2, 4, 12, "relief"),  # 172 and 180 hours, since a dose at 168
-    ]  # at dose 3 relief had been seen
-
-
-def test_an_assessment_at_the_time_of_a_dose_belongs_to_the_dose_before():
-    assert by_dose("N4 N168 M170", 0, 168) == [(1, 168, INF, "censored"), (2, 0, 2, "relief")]
-    assert by_dose("N4 M168 M170", 0, 168) == [(1, 4, 168, "relief")]
-
-
-def test_who_lost_relief_is_at_risk_again_at_the_next_dose():
-    assert by_dose("M4 N160 M170", 0, 168) == [(1, 0, 4, "relief"), (2, 0, 2, "relief")]
-
-
-def test_a_dose_without_an_assessment_until_the_next_shows_nothing():
-    found = derive_relief(
-        scores_of(a=course("N200 M400")), doses=doses_of(a=[0, 24, 168]), origin="each_dose"
-    )
-    assert bounds(found) == [(0, INF, "censored"), (0, INF, "censored"), (32, 232, "relief")]
-    assert found["n_assessed"].tolist() == [0, 0, 2]
-
-
-def test_doses_of_others_make_no_rows():
-    doses = doses_of(x=[0, 168], a=[0], y=[0])
-    done = derive_relief(scores_of(a=course("M4"), b=course("N4")), doses=doses, origin="each_dose")
-    assert done[["usubjid", "exseq"]].to_numpy().tolist() == [["a", 1]]
-
-
-def test_a_dose_number_follows_those_without_relief_by_then_to_the_end():
-    assert by_dose("N4 N172 N340 M400", 0, 168, 336, origin=2) == [(2, 172, 232, "relief")]
-    scores = scores_of(early=course("M4 N160 M170"), late=course("N4 M170"), one=course("N4"))
-    doses = doses_of(early=[0, 168], late=[0, 168], one=[0])
-    done = derive_relief(scores, doses=doses, origin=2)
-    assert done["usubjid"].tolist() == ["late"]  # relief seen once is relief seen, lost or not
-    assert done.attrs["left_out"] == 1
-    assert bounds(derive_relief(scores, doses=doses, origin=1)) == bounds(derive_relief(scores))
-
-
-def test_who_is_well_at_the_start_is_not_at_risk_at_a_later_dose_number():
-    scores = scores_of(well={0: 8, 4: 20, 170: 8}, ill={0: 30, 4: 20, 170: 8})
-    options = {"endpoint": "remission", "doses": doses_of(well=[0, 168], ill=[0, 168])}
-    with pytest.raises(UsageError, match="1 of 2 subjects"):
-        derive_relief(scores, origin=2, **options)
-    done = derive_relief(scores, origin=2, at_start="exclude", **options)
-    assert done["usubjid"].tolist() == ["ill"]
-    each = derive_relief(scores, origin="each_dose", at_start="exclude", **options)
-    assert each[["usubjid", "exseq"]].to_numpy().tolist() == [["well", 2], ["ill", 1], ["ill", 2]]
-
-
-def test_confirmation_may_come_after_the_next_dose():
-    assert by_dose("N4 M160 M170", 0, 168, confirmed=True) == [(1, 4, 160, "relief")]
-    assert by_dose("N4 M160 N170", 0, 168, confirmed=True) == [
-        (1, 4, INF, "censored"),
-        (2, 2, INF, "censored"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("at", "word", "expected"),
-    [
-        (200.0, "competing", [(1, 160, INF, "censored"), (2, 32, 32, "rescue")]),
-        (200.0, "censor", [(1, 160, INF, "censored"), (2, 4, INF, "censored")]),
-        (168.0, "competing", [(1, 168, 168, "rescue")]),  # dose 2 at its time is followed no more
-        (100.0, "competing", [(1, 100, 100, "rescue")]),
-        (100.0, "censor", [(1, 4, INF, "censored")]),
-        (1.0, "ignore", [(1, 160, INF, "censored"), (2, 4, 162, "relief")]),
-    ],
-)
-def test_an_event_ends_the_row_of_its_dose_and_all_later_ones(at, word, expected):
-    found = by_dose("N4 N160 N172 M330", 0, 168, medications=rescue_at(at), rescue=word)
-    assert found == expected
-
-
-def test_rows_by_dose_follow_the_subjects_and_the_doses_whatever_the_order_of_the_table():
-    scores = scores_of(a=course("N4"), b=course("N4"))
-    doses = doses_of(a=[0, 168], b=[0, 168]).iloc[[3, 0, 2, 1]].astype({"exseq": float})
-    subjects = pd.DataFrame({"usubjid": ["b", "a", "c"]})
-    done = derive_relief(scores, subjects=subjects, doses=doses, origin="each_dose")
-    assert done[["usubjid", "exseq"]].to_numpy().tolist() == [
-        ["b", 1],
-        ["b", 2],
-        ["a", 1],
-        ["a", 2],
-    ]
-    assert done["exseq"].dtype == "int64"
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda d: d.drop(columns="exseq"), "exseq: not in the table"),
-        (lambda d: d.assign(exseq=[1, 1]), "second dose with the same number"),
-        (lambda d: d.assign(exseq=[1, 1.5]), "not a whole number"),
-        (lambda d: d.assign(afrlt=[0.0, NAN]), "doses, afrlt, row 2: empty"),
-        (lambda d: d.assign(afrlt=[0.0, 0.0]), "row 2: exseq goes up while time does not"),
-        (lambda d: d.assign(afrlt=["0", "x"]), "holds text"),
-    ],
-)
-def test_doses_that_cannot_be_put_in_order_are_refused(change, words):
-    doses = change(doses_of(a=[0, 168]))
-    with pytest.raises(DataError, match=words):
-        derive_relief(scores_of(a=course("N4")), doses=doses, origin="each_dose")
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -545,141 +397,3 @@ def test_an_empty_table_of_subjects_has_nobody():
 
 
 # ------------------------------------------------------------------ a slow loop, written from the rules
-
-
-def slow_relief(people, word, *, confirmed, origin):
-    """Rows as (subject, dose, left, right, status), one subject at a time."""
-    rows = []
-    for who, (values, given, event) in people.items():
-        base = [v for at, v in sorted(values.items()) if at <= 0 and v == v]
-        stop = event if event is not None and word != "ignore" else INF
-        known = [
-            (at, value <= base[-1] / 2)
-            for at, value in sorted(values.items())
-            if base and value == value and at <= stop
-        ]
-        counts = [
-            (at, good and (not confirmed or (i + 1 < len(known) and known[i + 1][1])))
-            for i, (at, good) in enumerate(known)
-        ]
-        spans = {0: (0.0, INF)}
-        if origin == "each_dose":
-            spans = {k: (t, (*given, INF)[k]) for k, t in enumerate(given, 1)}
-        elif origin != "first_dose":
-            spans = {origin: (given[origin - 1], INF)} if len(given) >= origin else {}
-        for k, (start, last) in spans.items():
-            before = [good for at, good in counts if at <= start]
-            if origin == "each_dose" and before and before[-1]:
-                continue
-            if isinstance(origin, int) and any(good for at, good in counts if 0 < at <= start):
-                continue
-            if stop <= start:
-                continue
-            good = [at for at, met in counts if met and start < at <= last]
-            limit = good[0] if good else INF
-            bad = [at for at, met in known if not met and start < at <= last and at < limit]
-            left = bad[-1] - start if bad else 0.0
-            if good:
-                rows.append((who, k, left, good[0] - start, "relief"))
-            elif word == "competing" and stop <= last and stop < INF:
-                rows.append((who, k, stop - start, stop - start, "rescue"))
-            else:
-                rows.append((who, k, left, INF, "censored"))
-    return rows
-
-
-def made_up_people(n):
-    """Scores, doses and a rescue per subject, on a coarse clock so that they often meet."""
-    draw = random.Random(20)
-    people = {}
-    for i in range(n):
-        at = draw.sample(range(-2, 13), draw.randint(1, 9))
-        values = {t: draw.choice([30.0, 20.0, 15.0, 9.0, NAN]) for t in at}
-        given = sorted(draw.sample(range(12), draw.randint(0, 4)))
-        people[f"s{i}"] = (values, given, draw.choice([None, draw.randint(1, 12)]))
-    return people
-
-
-@pytest.fixture(scope="module")
-def crowd():
-    return made_up_people(600)
-
-
-@pytest.mark.parametrize("word", ["censor", "competing", "ignore"])
-@pytest.mark.parametrize("confirmed", [False, True])
-@pytest.mark.parametrize("origin", ["first_dose", "each_dose", 1, 2])
-def test_arrays_and_a_loop_over_subjects_agree(crowd, word, confirmed, origin):
-    scores = scores_of(**{who: values for who, (values, _, _) in crowd.items()})
-    before = scores.copy()
-    rescues = {who: at for who, (_, _, at) in crowd.items() if at is not None}
-    options = {
-        "confirmed": confirmed,
-        "origin": origin,
-        "rescue": word,
-        "doses": doses_of(**{who: given for who, (_, given, _) in crowd.items()}),
-        "medications": pd.DataFrame(
-            {"usubjid": list(rescues), "cmcat": "RESCUE", "cmstrlt": list(rescues.values())}
-        ),
-    }
-    done = derive_relief(scores, **options)
-    dose = done["exseq"] if "exseq" in done else [0] * len(done)
-    found = [
-        (who, int(k), *row) for who, k, row in zip(done["usubjid"], dose, bounds(done), strict=True)
-    ]
-    assert found == slow_relief(crowd, word, confirmed=confirmed, origin=origin)
-    assert {"relief", "censored"} <= set(done["status"])
-    assert interval_problems(done) == []
-    everybody = pd.DataFrame({"usubjid": list(crowd)})
-    mixed = derive_relief(scores.sample(frac=1, random_state=1), subjects=everybody, **options)
-    pd.testing.assert_frame_equal(mixed, done)
-    pd.testing.assert_frame_equal(scores, before)
-
-
-def test_losing_an_assessment_that_was_not_met_only_widens_the_interval(crowd):
-    people = {who: values | {0: 30.0} for who, (values, _, _) in crowd.items()}
-    poorer = {}
-    for who, values in people.items():
-        not_met = [at for at, value in values.items() if at > 0 and value > 15]
-        poorer[who] = {at: v for at, v in values.items() if at not in not_met[:1]}
-    full, fewer = derive_relief(scores_of(**people)), derive_relief(scores_of(**poorer))
-    assert (fewer["left"] <= full["left"]).all()
-    assert (fewer["left"] < full["left"]).any()
-    assert fewer["right"].tolist() == full["right"].tolist()
-
-
-# ------------------------------------------------------------------ the public trial
-
-
-@pytest.fixture(scope="module")
-def trial():
-    return ks.load_antidepressant_trial()
-
-
-def test_the_public_trial_gives_what_a_plain_count_gives(trial):
-    done = derive_relief(trial.scores, instrument="hamd17", subjects=trial.subjects)
-    own = trial.scores[trial.scores["paramcd"] == "hamd17"].dropna(subset="aval")
-    own = own.sort_values(["usubjid", "afrlt"])
-    base = own[own["afrlt"] <= 0].groupby("usubjid")["aval"].last()
-    later = own[own["afrlt"] > 0].assign(half=lambda f: f["usubjid"].map(base) / 2)
-    right = later[later["aval"] <= later["half"]].groupby("usubjid")["afrlt"].min()
-    right = right.reindex(trial.subjects["usubjid"]).fillna(INF)
-    before = later[later["afrlt"] < later["usubjid"].map(right)].groupby("usubjid")["afrlt"].max()
-    left = before.reindex(trial.subjects["usubjid"]).fillna(0.0)
-    assert len(done) == 172
-    assert done["right"].tolist() == right.tolist()
-    assert done["left"].tolist() == left.tolist()
-    assert (done["status"] == "relief").sum() == np.isfinite(right).sum() > 0
-    assert done["trt01a"].tolist() == trial.subjects["trt01a"].tolist()
-
-
-def test_the_files_behind_the_scores_are_kept(trial):
-    done = derive_relief(trial.scores, instrument="hamd17")
-    assert ks.provenance.sources_of(done) == ks.provenance.sources_of(trial.scores)
-
-
-def test_confirmed_relief_of_the_public_trial_is_rarer_and_never_earlier(trial):
-    options = {"instrument": "hamd17", "subjects": trial.subjects}
-    seen = derive_relief(trial.scores, **options)
-    sure = derive_relief(trial.scores, confirmed=True, **options)
-    assert (sure["right"] >= seen["right"]).all()
-    assert sure.attrs["unconfirmed"] == ((seen["right"] < INF) & (sure["right"] == INF)).sum()
