@@ -263,6 +263,13 @@ def count(value: Any) -> str:
     return "–" if pd.isna(value) else f"{int(value):,}"
 
 
+def p_text(value: float) -> str:
+    """Write a p-value with three decimals; a dash if missing."""
+    if pd.isna(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def text(value: Any) -> str:
     """Write a label; a dash if missing."""
     return "–" if value is None or pd.isna(value) else str(value)

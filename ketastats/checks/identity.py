@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ketastats.checks.positions import flagged
-from ketastats.errors import Problem, problem
+from ketastats.errors import Problem, UsageError, problem
 
 _IDENTIFIERS = re.compile(
     r"^(first|last|full|sur|given|patient|subject)?_?name$|^name$|e_?mail|phone|mobile|address|street|post_?code|"
@@ -82,3 +82,11 @@ def identifying_columns(frame: pd.DataFrame, *, table: str) -> list[Problem]:
             "Remove it: ketastats works on de-identified data only",
         )
     ]
+
+
+def require_one_period(frame: pd.DataFrame, *, table: str) -> None:
+    """Raise `UsageError` if the rows are of several periods of a crossover."""
+    if "aperiod" in frame.columns and frame["aperiod"].nunique() > 1:
+        raise UsageError(
+            f"The {table} are of several periods of a crossover: choose the rows of one"
+        )

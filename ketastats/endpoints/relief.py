@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_values, not_numbers, refuse, require_columns
-from ketastats.checks.identity import duplicated_rows
+from ketastats.checks.identity import duplicated_rows, require_one_period
 from ketastats.checks.intervals import CENSORED
 from ketastats.checks.positions import flagged
 from ketastats.endpoints.assessments import (
@@ -223,8 +223,7 @@ def _rows_from(origin: str | int, doses: pd.DataFrame | None, followed: pd.DataF
 def _require_doses(doses: pd.DataFrame) -> None:
     names = ["usubjid", "exseq", "afrlt"]
     require_columns(doses, names, table="doses")
-    if "aperiod" in doses.columns and doses["aperiod"].nunique() > 1:
-        raise UsageError("The doses are of several periods of a crossover: choose the rows of one")
+    require_one_period(doses, table="doses")
     found = missing_values(doses, names, table="doses")
     found += not_numbers(doses, ["exseq", "afrlt"], table="doses")
     found += duplicated_rows(

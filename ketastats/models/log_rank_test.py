@@ -19,7 +19,7 @@ from ketastats.models.exact_times import (
 )
 from ketastats.models.kaplan_meier import curves_of, in_words
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, in_shared_words
+from ketastats.results import TabularResult, count, in_shared_words, p_text
 from ketastats.stats.log_rank import LogRank, log_rank
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class LogRankTest(TabularResult):
             blank = {"Events": "", "Expected": ""}
             rows.append(
                 {"": row["term"], "n": count(row["n"]), **blank, "Statistic": _statistic(row)}
-                | {"p": _p_text(row["p_value"])}
+                | {"p": p_text(row["p_value"])}
             )
         return pd.DataFrame(rows)
 
@@ -221,10 +221,6 @@ def _statistic(row: dict[str, Any]) -> str:
     if row["quantity"] == "trend":
         return f"z = {row['statistic']:.2f}".replace("-", "−")
     return f"chi-square = {row['statistic']:.2f} on {row['df']:.0f} df"
-
-
-def _p_text(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _p_sentence(value: float) -> str:

@@ -17,7 +17,7 @@ from ketastats.models.at_risk_spans import checked_spans
 from ketastats.models.covariate_design import covariate_design, formula_variables
 from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number
+from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number, p_text
 from ketastats.stats.cox import AliasedError, CoxFit, MonotoneLikelihoodError, cox_regression
 from ketastats.stats.intervals import two_sided_quantile
 
@@ -93,7 +93,7 @@ class RecurrentEvents(TabularResult):
                     for row in rows
                 ],
                 "Standard error of its logarithm": [f"{row['std_error']:.3f}" for row in rows],
-                "p": [_p_text(row["p_value"]) for row in rows],
+                "p": [p_text(row["p_value"]) for row in rows],
                 "Subjects": self.frame["n"].map(count),
                 "Events": self.frame["events"].map(count),
             }
@@ -278,12 +278,6 @@ def _rows(
             }
         )
     return rows
-
-
-def _p_text(value: float) -> str:
-    if pd.isna(value):
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _no_fit(error: AliasedError | MonotoneLikelihoodError, terms: list[str]) -> str:

@@ -15,7 +15,7 @@ from ketastats.errors import UsageError, problem, unknown_name
 from ketastats.models.exact_times import ExactTimes, checked_level, exact_times, require_groups
 from ketastats.models.kaplan_meier import curves_of, in_words, limits_text
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, duration, in_shared_words
+from ketastats.results import TabularResult, count, duration, in_shared_words, p_text
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.product_limit import ProductLimit, kaplan_meier
 from ketastats.stats.restricted_mean import MeanTime, difference_of, pooled
@@ -51,7 +51,7 @@ class RestrictedMean(TabularResult):
             }
         )
         if self.frame["p_value"].notna().any():
-            shown["p"] = [_p_text(p) for p in self.frame["p_value"]]
+            shown["p"] = [p_text(p) for p in self.frame["p_value"]]
         return shown
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -295,12 +295,6 @@ def _time(row: Mapping[Any, Any], *, level: str = "") -> str:
     if not pd.isna(row["conf_low"]):
         value += f" ({level}{limits_text(row['conf_low'], row['conf_high'])})"
     return value.replace("-", "−")
-
-
-def _p_text(value: float) -> str:
-    if pd.isna(value):
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _sentence(row: Mapping[Any, Any]) -> str:

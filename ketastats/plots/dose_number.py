@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ketastats.plots.style import BLUE, GREY, INK, LINES, MARKERS, VERMILION, new_axes
+from ketastats.plots.style import BLUE, GREY, INK, LINES, MARKERS, VERMILION, new_axes, write_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -161,17 +161,7 @@ def _write_at_risk(axes: Axes, frame: pd.DataFrame, names: list[str]) -> None:
     """Numbers at risk at each dose, under the axis."""
 
     def write(x: float, line: float, words: str, align: str, *, data: bool) -> None:
-        axes.annotate(
-            words,
-            (x, 0),
-            xycoords=("data" if data else "axes fraction", "axes fraction"),
-            xytext=(0, -38 - _LINE * line),
-            textcoords="offset points",
-            ha=align,
-            va="top",
-            fontsize=8,
-            color=INK,
-        )
+        write_below(axes, x, 38 + _LINE * line, words, align=align, data=data, size=8)
 
     write(-0.02, 0, "At risk", "right", data=False)
     for index, name in enumerate(names):

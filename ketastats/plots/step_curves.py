@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ketastats.plots.style import BLUE, GREY, INK, LINES, VERMILION, new_axes
+from ketastats.plots.style import BLUE, GREY, INK, LINES, VERMILION, new_axes, write_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,17 +107,8 @@ def _write_at_risk(axes: Axes, counts: pd.DataFrame, groups: list[object], hours
     axes.set_xticks(ticks)
 
     def write(x: float, line: float, words: str, align: str, *, data: bool) -> None:
-        axes.annotate(
-            words,
-            (x, 0.0),
-            xycoords=("data" if data else "axes fraction", "axes fraction"),
-            xytext=(0, -36 - line * _LINE_HEIGHT),
-            textcoords="offset points",
-            ha=align,
-            va="top",
-            fontsize=8.2,
-            annotation_clip=False,
-        )
+        points = 36 + line * _LINE_HEIGHT
+        write_below(axes, x, points, words, align=align, data=data, size=8.2)
 
     write(0.0, 0, "Number at risk", "left", data=False)
     line = 1

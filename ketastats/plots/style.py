@@ -31,6 +31,24 @@ RC: Any = {
 }
 
 
+def write_below(
+    axes: Axes, x: float, points: float, words: str, *, align: str, data: bool, size: float
+) -> None:
+    """Write under the axes, so many points down, at a value of x or a share of the width."""
+    axes.annotate(
+        words,
+        (x, 0.0),
+        xycoords=("data" if data else "axes fraction", "axes fraction"),
+        xytext=(0, -points),
+        textcoords="offset points",
+        ha=align,
+        va="top",
+        fontsize=size,
+        color=INK,
+        annotation_clip=False,
+    )
+
+
 def new_axes(ax: Axes | None, height: float) -> Axes:
     """Return `ax`, or the axes of a new figure of the common width."""
     if ax is not None:
