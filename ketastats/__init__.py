@@ -27,6 +27,7 @@ _MODULE_OF = {
     "KetastatsError": "errors",
     "LogRankTest": "models.log_rank_test",
     "MeanCumulativeCount": "models.mean_cumulative_count",
+    "Mmrm": "models.mmrm",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
     "PooledRate": "models.pooled_rate",
@@ -91,6 +92,7 @@ _MODULE_OF = {
     "load_synthetic_course": "loaders.open_data",
     "log_rank_test": "models.log_rank_test",
     "mean_cumulative_count": "models.mean_cumulative_count",
+    "mmrm": "models.mmrm",
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
     "pool_rates": "models.pooled_rate",
@@ -206,6 +208,8 @@ if TYPE_CHECKING:
     from ketastats.models.mean_cumulative_count import (
         mean_cumulative_count as mean_cumulative_count,
     )
+    from ketastats.models.mmrm import Mmrm as Mmrm
+    from ketastats.models.mmrm import mmrm as mmrm
     from ketastats.models.paired_difference import PairedRateDifference as PairedRateDifference
     from ketastats.models.paired_difference import paired_rate_difference as paired_rate_difference
     from ketastats.models.participants import BaselineTable as BaselineTable

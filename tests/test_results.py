@@ -134,6 +134,22 @@ def sustained() -> ks.SustainedResponse:
     )
 
 
+def visits_of_arms() -> pd.DataFrame:
+    """Three visits of forty subjects, some missed, with a baseline and a second outcome."""
+    rng = np.random.default_rng(4)
+    person = patients()
+    own = rng.normal(0, 3, 40)
+    rows = []
+    for k, visit in enumerate(["Week 1", "Week 2", "Week 4"]):
+        chg = own - k * (1 + (person["trt01a"] == HOSTILE)) + rng.normal(0, 2, 40)
+        rows.append(person.assign(avisit=visit, chg=chg.mask(rng.random(40) < 0.1 * k)))
+    return pd.concat(rows, ignore_index=True)
+
+
+def repeated(**options) -> ks.Mmrm:
+    return ks.mmrm("chg ~ age + trt01a*avisit", visits_of_arms(), **options)
+
+
 CASES = {
     "AdjustedRateDifference": lambda: ks.adjusted_rate_difference(
         patients(), arm=HOSTILE, reference="placebo", covariates="age", missing="observed"
@@ -149,6 +165,14 @@ CASES = {
     "LogRankTest": lambda: ks.log_rank_test(
         exact_times(), by="trt01a", trend={HOSTILE: 0, "placebo": 1}
     ),
+    "FitComparison": lambda: repeated().compare(repeated(covariance="cs")),
+    "FittedCovariance": lambda: repeated(covariance_by="trt01a", covariance="cs").fitted_covariance,
+    "JointTest": lambda: repeated().joint([f"trt01a[T.{'placebo'}]"], term=HOSTILE),
+    "LinearContrast": lambda: repeated().contrast({HOSTILE: {"age": 10.0}}),
+    "MarginalMeans": lambda: repeated().emmeans(["trt01a", "avisit"]),
+    "MeanDifferences": lambda: repeated().emmeans(["trt01a", "avisit"]).differences("placebo"),
+    "Mmrm": repeated,
+    "MmrmResiduals": lambda: repeated().residuals(),
     "MeanCumulativeCount": lambda: ks.mean_cumulative_count(spans(), by="trt01a"),
     "PairedRateDifference": lambda: ks.paired_rate_difference(
         patients().rename(columns={"response": HOSTILE}), first="remission", second=HOSTILE
@@ -181,7 +205,12 @@ CASES = {
     "Verdict": lambda: ks.judge("conventional-relief-30-40", cohort(), arm=HOSTILE),
     "Verdict that is not testable": lambda: ks.judge("life-changing"),
 }
-ANONYMOUS = {"PoolingComparison", "Verdict that is not testable"}  # no text of the user in them
+ANONYMOUS = {
+    "PoolingComparison",
+    "Verdict that is not testable",
+    "FitComparison",
+    "MmrmResiduals",
+}  # no text of the user in them
 
 
 @pytest.fixture(params=CASES, scope="module")
@@ -195,7 +224,7 @@ def result(case):
 
 
 def result_types() -> set[type]:
-    """Every subclass of `TabularResult` in the whole package."""
+    """Every subclass of `TabularResult` in the whole package that is no base of others."""
     for module in pkgutil.walk_packages(ks.__path__, "ketastats."):
         importlib.import_module(module.name)
     found, open_ends = set(), [TabularResult]
@@ -207,7 +236,7 @@ def result_types() -> set[type]:
         ]
         found.update(kept)
         open_ends += kept
-    return found
+    return {kind for kind in found if not any(other.__bases__[0] is kind for other in found)}
 
 
 def test_every_result_type_has_a_case_here():

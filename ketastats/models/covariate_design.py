@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ class CovariateDesign:
     _levels: Mapping[str, Sequence[Any]] = field(repr=False)
     _spec: Any = field(repr=False)
 
+    @property
+    def levels(self) -> dict[str, list[Any]]:
+        """The groups of every variable that is made of groups, the reference first."""
+        return {variable: list(levels) for variable, levels in self._levels.items()}
+
     def of(self, table: pd.DataFrame, *, name: str) -> Floats:
         """The same columns of another table, such as patients to predict for.
 
@@ -61,7 +67,7 @@ class CovariateDesign:
             )
         refuse(found, source=f"The table of {name}")
         plain = _plain(table, self.variables, self._levels)
-        return _numbers(self._spec.get_model_matrix(plain, context={}), self.columns)
+        return _numbers(self._spec.get_model_matrix(plain, context={}), self._spec, self.columns)
 
 
 def covariate_design(
@@ -103,16 +109,18 @@ def covariate_design(
     for variable in reference or {}:
         if variable not in levels:
             raise unknown_name("group column in the formula", str(variable), levels)
-    matrix, spec = _built(parsed, formula, _plain(table, variables, levels))
+    matrix = _built(parsed, formula, _plain(table, variables, levels))
+    spec = matrix.model_spec
     _require_contrasts(spec)
-    if INTERCEPT not in matrix.columns:
+    names = [str(column) for column in spec.column_names]
+    if INTERCEPT not in names:
         raise UsageError(
             "Leave the intercept to the model: take '- 1' and '0 +' out of the formula"
         )
-    columns = tuple(str(column) for column in matrix.columns if intercept or column != INTERCEPT)
+    columns = tuple(column for column in names if intercept or column != INTERCEPT)
     labels, covariates = _names(spec)
     return CovariateDesign(
-        matrix=_numbers(matrix, columns),
+        matrix=_numbers(matrix, spec, columns),
         columns=columns,
         labels=tuple(labels[column] for column in columns),
         covariates=tuple(covariates[column] for column in columns),
@@ -129,10 +137,15 @@ def formula_variables(formula: str) -> tuple[str, ...]:
 
 
 def _parsed(formula: str) -> Any:
-    from formulaic import Formula
-
     if not isinstance(formula, str):
         raise UsageError(f'formula is text, such as "trt01a + age", not {formula!r}')
+    return _read(formula)
+
+
+@lru_cache(maxsize=64)
+def _read(formula: str) -> Any:
+    from formulaic import Formula
+
     right = formula.strip().removeprefix("~")
     if "~" in right:
         raise UsageError(
@@ -198,15 +211,14 @@ def _require_contrasts(spec: Any) -> None:
 
 def _levels_of(column: pd.Series, variable: str, reference: Mapping[str, Any]) -> list[Any]:
     """Groups in order: as declared or sorted, with the reference first."""
-    present = set(column)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = [level for level in column.cat.categories if level in present]
+        levels = list(column.cat.categories[np.unique(column.cat.codes)])
     else:
-        levels = sorted(present, key=str)
+        levels = sorted(column.unique(), key=str)
     if variable not in reference:
         return levels
     first = reference[variable]
-    if first not in present:
+    if first not in levels:
         raise unknown_name(f"group in {variable}", str(first), [str(level) for level in levels])
     return [first, *(level for level in levels if level != first)]
 
@@ -215,36 +227,40 @@ def _plain(
     table: pd.DataFrame, variables: Sequence[str], levels: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
     """The variables in numpy's types, groups with only the levels that are in use."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for variable in variables:
-        column = table[variable].reset_index(drop=True)
+        column = table[variable]
         if variable in levels:
-            values = column.astype(object)  # without the declared categories that are not in use
-            columns[variable] = pd.Series(pd.Categorical(values, categories=levels[variable]))
+            codes, held = pd.factorize(column)
+            place = {level: k for k, level in enumerate(levels[variable])}
+            moved = np.array([place[level] for level in held])
+            columns[variable] = pd.Categorical.from_codes(
+                moved[codes], categories=pd.Index(levels[variable])
+            )
         elif pd.api.types.is_datetime64_any_dtype(column.dtype):
             raise UsageError(f"{variable} is a date: turn it into a number or into groups")
         else:
-            columns[variable] = column.astype(float)
+            columns[variable] = column.to_numpy(dtype=float)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
 
 
-def _built(parsed: Any, formula: str, plain: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+def _built(parsed: Any, formula: str, plain: pd.DataFrame) -> Any:
     from formulaic import model_matrix
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numbers that came out wrong are refused below
-            matrix = model_matrix(parsed, plain, na_action="ignore", context={})
+            return model_matrix(parsed, plain, na_action="ignore", context={}, output="numpy")
     except Exception as error:  # formulaic wraps whatever the formula's own code raises
         raise UsageError(
             f"The formula {formula!r} does not fit the table ({type(error).__name__}): it may use "
             "columns, numbers, C() and functions such as log()"
         ) from None
-    return pd.DataFrame(matrix), matrix.model_spec
 
 
-def _numbers(matrix: pd.DataFrame, columns: Sequence[str]) -> Floats:
-    numbers = np.asarray(matrix[list(columns)], dtype=float).reshape(len(matrix), len(columns))
+def _numbers(matrix: Any, spec: Any, columns: Sequence[str]) -> Floats:
+    place = {str(name): k for k, name in enumerate(spec.column_names)}
+    numbers = np.asarray(matrix, dtype=float)[:, [place[column] for column in columns]]
     bad = [c for c, fine in zip(columns, np.isfinite(numbers).all(axis=0), strict=True) if not fine]
     if bad:
         raise UsageError(
@@ -263,7 +279,7 @@ def _names(spec: Any) -> tuple[dict[str, str], dict[str, str]]:
         state = contrasts.get(term)
         for column in part.columns:
             covariates[column] = term
-            labels[column] = column
+            labels[column] = _plain_label(column)
             if state is not None:
                 labels[column] = _against(term, column, state)
     return labels, covariates
@@ -277,6 +293,14 @@ def _against(term: str, column: str, state: Any) -> str:
     first = state.levels[0] if base not in state.levels else base
     level = next((each for each in state.levels if column == f"{term}[T.{each}]"), None)
     return column if level is None else f"{_variable_of(term)} {level} against {first}"
+
+
+def _plain_label(column: str) -> str:
+    """`trt01a active, avisit Week 2` of `trt01a[T.active]:avisit[T.Week 2]`."""
+    parts = column.split(":")
+    if not all(part.count("[T.") == part.endswith("]") for part in parts):
+        return column
+    return ", ".join(part.removesuffix("]").replace("[T.", " ") for part in parts)
 
 
 def _variable_of(term: str) -> str:
