@@ -12,9 +12,12 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "AdjustedRateDifference": "models.adjusted_rate_difference",
+    "Ancova": "models.ancova",
     "BaselineTable": "models.participants",
+    "BivariateMmrm": "models.bivariate_mmrm",
     "Claim": "claims.registry",
     "Cohort": "cohort.cohort",
+    "CovarianceComparison": "models.covariance_comparison",
     "CumulativeIncidence": "models.cumulative_incidence",
     "DataError": "errors",
     "DaysWell": "models.days_well",
@@ -26,19 +29,23 @@ _MODULE_OF = {
     "KaplanMeier": "models.kaplan_meier",
     "KetastatsError": "errors",
     "LogRankTest": "models.log_rank_test",
+    "MarginalMeans": "models.marginal_means",
     "MeanCumulativeCount": "models.mean_cumulative_count",
+    "MeanDifferences": "models.marginal_means",
     "Mmrm": "models.mmrm",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
     "PooledRate": "models.pooled_rate",
     "PoolingComparison": "models.pooling_comparison",
     "Problem": "errors",
+    "RandomIntercept": "models.random_intercept",
     "RateDifference": "models.rate_difference",
     "RatePosterior": "models.response_rate",
     "RecurrentEvents": "models.recurrent_events",
     "ReliefByDose": "models.relief_by_dose",
     "ReliefRegression": "models.relief_regression",
     "ReliefTest": "models.relief_test",
+    "RepeatedCorrelation": "models.repeated_correlation",
     "ResponseRate": "models.response_rate",
     "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
@@ -49,10 +56,14 @@ _MODULE_OF = {
     "UsageError": "errors",
     "Verdict": "claims.verdict",
     "adjusted_rate_difference": "models.adjusted_rate_difference",
+    "ancova": "models.ancova",
     "baseline_table": "models.participants",
+    "bivariate_mmrm": "models.bivariate_mmrm",
     "build_report": "reporting.report",
+    "compare_covariances": "models.covariance_comparison",
     "compare_denominators": "models.denominator_comparison",
     "compare_pooling": "models.pooling_comparison",
+    "constrained_longitudinal": "models.constrained_longitudinal",
     "cumulative_incidence": "models.cumulative_incidence",
     "days_well": "models.days_well",
     "derive_baseline": "endpoints.baseline",
@@ -96,12 +107,14 @@ _MODULE_OF = {
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
     "pool_rates": "models.pooled_rate",
+    "random_intercept": "models.random_intercept",
     "rate_difference": "models.rate_difference",
     "rate_posterior": "models.response_rate",
     "recurrent_events": "models.recurrent_events",
     "relief_by_dose": "models.relief_by_dose",
     "relief_regression": "models.relief_regression",
     "relief_test": "models.relief_test",
+    "repeated_correlation": "models.repeated_correlation",
     "response_rate": "models.response_rate",
     "restricted_mean": "models.restricted_mean",
     "rule": "instruments.registry",
@@ -190,6 +203,15 @@ if TYPE_CHECKING:
     from ketastats.models.adjusted_rate_difference import (
         adjusted_rate_difference as adjusted_rate_difference,
     )
+    from ketastats.models.ancova import Ancova as Ancova
+    from ketastats.models.ancova import ancova as ancova
+    from ketastats.models.bivariate_mmrm import BivariateMmrm as BivariateMmrm
+    from ketastats.models.bivariate_mmrm import bivariate_mmrm as bivariate_mmrm
+    from ketastats.models.constrained_longitudinal import (
+        constrained_longitudinal as constrained_longitudinal,
+    )
+    from ketastats.models.covariance_comparison import CovarianceComparison as CovarianceComparison
+    from ketastats.models.covariance_comparison import compare_covariances as compare_covariances
     from ketastats.models.cumulative_incidence import CumulativeIncidence as CumulativeIncidence
     from ketastats.models.cumulative_incidence import cumulative_incidence as cumulative_incidence
     from ketastats.models.days_well import DaysWell as DaysWell
@@ -204,6 +226,8 @@ if TYPE_CHECKING:
     from ketastats.models.kaplan_meier import kaplan_meier as kaplan_meier
     from ketastats.models.log_rank_test import LogRankTest as LogRankTest
     from ketastats.models.log_rank_test import log_rank_test as log_rank_test
+    from ketastats.models.marginal_means import MarginalMeans as MarginalMeans
+    from ketastats.models.marginal_means import MeanDifferences as MeanDifferences
     from ketastats.models.mean_cumulative_count import MeanCumulativeCount as MeanCumulativeCount
     from ketastats.models.mean_cumulative_count import (
         mean_cumulative_count as mean_cumulative_count,
@@ -220,6 +244,8 @@ if TYPE_CHECKING:
     from ketastats.models.pooled_rate import pool_rates as pool_rates
     from ketastats.models.pooling_comparison import PoolingComparison as PoolingComparison
     from ketastats.models.pooling_comparison import compare_pooling as compare_pooling
+    from ketastats.models.random_intercept import RandomIntercept as RandomIntercept
+    from ketastats.models.random_intercept import random_intercept as random_intercept
     from ketastats.models.rate_difference import RateDifference as RateDifference
     from ketastats.models.rate_difference import rate_difference as rate_difference
     from ketastats.models.recurrent_events import RecurrentEvents as RecurrentEvents
@@ -230,6 +256,8 @@ if TYPE_CHECKING:
     from ketastats.models.relief_regression import relief_regression as relief_regression
     from ketastats.models.relief_test import ReliefTest as ReliefTest
     from ketastats.models.relief_test import relief_test as relief_test
+    from ketastats.models.repeated_correlation import RepeatedCorrelation as RepeatedCorrelation
+    from ketastats.models.repeated_correlation import repeated_correlation as repeated_correlation
     from ketastats.models.response_rate import RatePosterior as RatePosterior
     from ketastats.models.response_rate import ResponseRate as ResponseRate
     from ketastats.models.response_rate import rate_posterior as rate_posterior

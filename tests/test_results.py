@@ -154,6 +154,22 @@ CASES = {
     "AdjustedRateDifference": lambda: ks.adjusted_rate_difference(
         patients(), arm=HOSTILE, reference="placebo", covariates="age", missing="observed"
     ),
+    "Ancova": lambda: ks.ancova("chg ~ age + trt01a", visits_of_arms(), at="Week 4"),
+    "BivariateMmrm": lambda: ks.bivariate_mmrm(
+        visits_of_arms().assign(**{HOSTILE: lambda d: d["chg"] + d["age"] % 5 * (d.index % 7)}),
+        "chg",
+        HOSTILE,
+        "trt01a*avisit",
+        arm=HOSTILE,
+        reference="placebo",
+    ),
+    "CovarianceComparison": lambda: ks.compare_covariances(
+        "chg ~ trt01a*avisit",
+        visits_of_arms(),
+        arm=HOSTILE,
+        reference="placebo",
+        covariances=["us", "cs"],
+    ),
     "BaselineTable": lambda: ks.baseline_table(cohort()),
     "CumulativeIncidence": lambda: ks.cumulative_incidence(first_events(), by="trt01a"),
     "DaysWell": lambda: ks.days_well(
@@ -184,6 +200,15 @@ CASES = {
     "PoolingComparison": lambda: ks.compare_pooling(arms_of_studies(), band=(0.3, 0.4)),
     "RateDifference": lambda: ks.rate_difference(
         patients(), arm=HOSTILE, reference="placebo", missing="non_response"
+    ),
+    "RandomIntercept": lambda: ks.random_intercept(
+        "chg ~ age + trt01a",
+        visits_of_arms().assign(siteid=lambda d: d["age"] % 4),
+        cluster="siteid",
+        at="Week 4",
+    ),
+    "RepeatedCorrelation": lambda: ks.repeated_correlation(
+        visits_of_arms().assign(**{HOSTILE: lambda d: d["chg"] + d.index % 7}), "chg", HOSTILE
     ),
     "RatePosterior": lambda: ks.rate_posterior(
         patients(), by="trt01a", between=(0.3, 0.4), missing="observed"

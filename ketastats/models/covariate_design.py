@@ -298,9 +298,9 @@ def _against(term: str, column: str, state: Any) -> str:
 def _plain_label(column: str) -> str:
     """`trt01a active, avisit Week 2` of `trt01a[T.active]:avisit[T.Week 2]`."""
     parts = column.split(":")
-    if not all(part.count("[T.") == part.endswith("]") for part in parts):
+    if not all(part.count("[") == part.endswith("]") for part in parts):
         return column
-    return ", ".join(part.removesuffix("]").replace("[T.", " ") for part in parts)
+    return ", ".join(part.removesuffix("]").replace("[T.", " ").replace("[", " ") for part in parts)
 
 
 def _variable_of(term: str) -> str:

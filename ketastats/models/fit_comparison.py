@@ -56,6 +56,12 @@ class FitComparison(TabularResult):
         )
 
 
+def _name(model: Mmrm, *, others: bool) -> str:
+    """The covariance, and the size of the formula where formulas differ."""
+    formula = f", {len(model.mean.design.kept)} coefficients" if others else ""
+    return f"{COVARIANCES[model.covariance]}{formula}"
+
+
 def _number(value: float) -> str:
     return "–" if np.isnan(value) else number(value)
 
@@ -80,7 +86,7 @@ def likelihood_ratio(larger: Mmrm, simpler: Mmrm) -> FitComparison:
         )
     rows = [
         {
-            "term": COVARIANCES[model.covariance],
+            "term": _name(model, others=larger.mean.design.names != simpler.mean.design.names),
             "parameters": size,
             "deviance": model.deviance,
             "aic": model.aic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +26,7 @@ class LinearDesign:
     `outcome` is what least squares leaves of the outcome, divided by `scale`; with b its coefficients on
     `columns`, those of the formula's kept columns are ``back @ (least_squares + b)``. `null` (all columns,
     d) holds the combinations of coefficients that the data do not tell, `aliased` the names of columns
-    left out.
+    left out. `recode` is done to every table before the formula meets it.
     """
 
     covariates: CovariateDesign
@@ -38,7 +39,8 @@ class LinearDesign:
     null: Floats
     aliased: tuple[str, ...]
     log_determinant: float
-    fits_exactly: bool = field(default=False)
+    fits_exactly: bool
+    recode: Callable[[pd.DataFrame], pd.DataFrame] | None = field(default=None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,6 +54,7 @@ class LinearDesign:
 
     def rows_of(self, table: pd.DataFrame, *, name: str) -> Floats:
         """All columns of the formula for another table, aliased ones included."""
+        table = table if self.recode is None else self.recode(table)
         return self.covariates.of(table, name=name)
 
     def estimable(self, rows: Floats) -> NDArray[np.bool_]:
@@ -64,7 +67,11 @@ class LinearDesign:
 
 
 def linear_design(
-    covariates: CovariateDesign, outcome: Floats, *, weights: Floats | None = None
+    covariates: CovariateDesign,
+    outcome: Floats,
+    *,
+    weights: Floats | None = None,
+    recode: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> LinearDesign:
     """Orthogonalise a design and scale the outcome.
 
@@ -74,6 +81,8 @@ def linear_design(
     outcome : (n,) float
     weights : (n,) float, optional
         Rows count with the square root of these.
+    recode : callable, optional
+        What was done to the table before the formula met it, to be done to other tables too.
     """
     root = np.ones(len(outcome)) if weights is None else np.sqrt(weights)
     whole = covariates.matrix * root[:, None]
@@ -100,6 +109,7 @@ def linear_design(
         aliased=tuple(covariates.columns[k] for k in aliased),
         log_determinant=2 * float(np.log(np.abs(np.diag(r)) / np.sqrt(n)).sum()),
         fits_exactly=exact,
+        recode=recode,
     )
 
 

@@ -65,13 +65,16 @@ class FittedMean:
         back = self.design.back
         return np.asarray(back @ self.inference.effects.covariance @ back.T)
 
-    def estimates(self, rows: Floats, added: Floats | float = 0.0) -> dict[str, Floats]:
+    def estimates(
+        self, rows: Floats, added: Floats | float = 0.0, *, aliased_as_zero: bool = False
+    ) -> dict[str, Floats]:
         """Estimate, standard error, t test and limits of combinations of all the formula's columns.
 
-        Missing where the data do not tell a combination. `added` variance does not come from the
-        coefficients.
+        Missing where the data do not tell a combination, unless aliased coefficients are to count as 0.
+        `added` variance does not come from the coefficients.
         """
-        design, told = self.design, self.design.estimable(rows)
+        design = self.design
+        told = np.ones(len(rows), bool) if aliased_as_zero else design.estimable(rows)
         kept = rows[:, design.kept]
         lifted = kept @ design.back
         variance = ((lifted @ self.inference.effects.covariance) * lifted).sum(axis=1) + added
@@ -99,9 +102,11 @@ class FittedMean:
         n: Any,
         own: Mapping[str, Sequence[Any]],
         added: Floats | float = 0.0,
+        aliased_as_zero: bool = False,
     ) -> pd.DataFrame:
         """Combinations of coefficients in the shared words, after the columns in `own`."""
-        words = {"term": list(terms), "n": n, **self.estimates(rows, added)}
+        found = self.estimates(rows, added, aliased_as_zero=aliased_as_zero)
+        words = {"term": list(terms), "n": n, **found}
         words |= {"conf_level": self.conf_level, "method": self.inference.method}
         return shared_frame({**{name: list(values) for name, values in own.items()}, **words}, own)
 
@@ -231,12 +236,12 @@ class LinearResult(TabularResult):
 
 
 def coefficient_frame(mean: FittedMean) -> pd.DataFrame:
-    """The coefficients that were kept, in the shared words."""
+    """The coefficients that were kept, in the shared words; those left out count as 0."""
     design = mean.design
     rows = np.eye(len(design.covariates.columns))[design.kept]
     covariates = [design.covariates.covariates[k] for k in design.kept]
     own = {"column": design.names, "covariate": covariates}
-    return mean.frame(rows, design.labels, n=mean.subjects, own=own)
+    return mean.frame(rows, design.labels, n=mean.subjects, own=own, aliased_as_zero=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -331,6 +336,11 @@ def _spanning(rows: Floats) -> NDArray[np.intp]:
         ) == len(trial):
             kept.append(k)
     return np.array(kept, dtype=np.intp)
+
+
+def first_row(frame: pd.DataFrame) -> dict[str, Any]:
+    """The first row of a result's table, by column."""
+    return {str(name): value for name, value in frame.iloc[0].items()}
 
 
 def display_tests(frame: pd.DataFrame, *, heading: str) -> pd.DataFrame:

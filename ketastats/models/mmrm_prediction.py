@@ -89,9 +89,8 @@ def _with_visits(model: RepeatedModel, newdata: pd.DataFrame, kind: str) -> pd.D
     refuse(missing_columns(newdata, needed, table="newdata"), source=_SOURCE)
     if rows.visit_name not in newdata.columns:
         return newdata.reset_index(drop=True)
-    visits = pd.Categorical(newdata[rows.visit_name], categories=list(rows.visits))
     unknown = flagged(
-        np.asarray(visits.codes) < 0,
+        ~newdata[rows.visit_name].isin(list(rows.visits)),
         "unknown_level",
         "newdata",
         rows.visit_name,
@@ -103,6 +102,7 @@ def _with_visits(model: RepeatedModel, newdata: pd.DataFrame, kind: str) -> pd.D
         raise UsageError(
             "Outcomes are predicted for models with one covariance and without weights; means for all"
         )
+    visits = pd.Categorical(newdata[rows.visit_name], categories=list(rows.visits))
     return newdata.reset_index(drop=True).assign(**{rows.visit_name: visits})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ketastats.checks.columns import refuse
 from ketastats.errors import DataError, UsageError, problem, unknown_name
 from ketastats.models.covariate_design import covariate_design, formula_variables
+from ketastats.models.formulas import split_formula
 from ketastats.models.linear_design import LinearDesign, linear_design
 from ketastats.models.repeated_rows import RepeatedRows, repeated_rows, too_few
 from ketastats.models.small_sample import check_methods
@@ -78,6 +79,18 @@ class RepeatedOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Constraint:
+    """A constraint on the means, kept by recoding every table before the formula meets it.
+
+    Columns of the formula that the recoding empties, `emptied`, are left out in silence; `note` says why.
+    """
+
+    recode: Callable[[pd.DataFrame], pd.DataFrame]
+    emptied: frozenset[str]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RepeatedModel:
     """A model of repeated measures at its maximum.
 
@@ -132,19 +145,6 @@ def theta_covariance(second: Floats) -> Floats:
     return covariance
 
 
-def split_formula(formula: str) -> tuple[str, str]:
-    """Outcome and covariates of a formula with both sides."""
-    if not isinstance(formula, str) or formula.count("~") != 1:
-        raise UsageError(
-            f'formula is text with an outcome and covariates, such as "chg ~ base + trt01a*avisit", not '
-            f"{formula!r}"
-        )
-    outcome, covariates = (side.strip() for side in formula.split("~"))
-    if not outcome:
-        raise UsageError("Name the outcome, left of ~ in the formula")
-    return outcome, covariates
-
-
 def fit_model(
     formula: str,
     data: pd.DataFrame,
@@ -154,6 +154,7 @@ def fit_model(
     visit: str,
     weights: str | None,
     reference: Mapping[str, Any] | None,
+    constraint: Constraint | None = None,
 ) -> RepeatedModel:
     """Check the table, build the design, add up cross-products and find the maximum."""
     outcome, covariates = split_formula(formula)
@@ -167,13 +168,24 @@ def fit_model(
         weights=weights,
         coordinates=options.coordinates,
     )
+    recode = None if constraint is None else constraint.recode
     columns = covariate_design(
-        rows.table, covariates, intercept=True, reference=reference, name="data"
+        rows.table if recode is None else recode(rows.table),
+        covariates,
+        intercept=True,
+        reference=reference,
+        name="data",
     )
-    return model_of(rows, linear_design(columns, rows.outcome, weights=rows.weights), options)
+    design = linear_design(columns, rows.outcome, weights=rows.weights, recode=recode)
+    return _model_of(rows, design, options, constraint)
 
 
-def model_of(rows: RepeatedRows, design: LinearDesign, options: RepeatedOptions) -> RepeatedModel:
+def _model_of(
+    rows: RepeatedRows,
+    design: LinearDesign,
+    options: RepeatedOptions,
+    constraint: Constraint | None,
+) -> RepeatedModel:
     """Find the maximum for a design that has been built."""
     if design.fits_exactly:
         raise UsageError(
@@ -199,7 +211,11 @@ def model_of(rows: RepeatedRows, design: LinearDesign, options: RepeatedOptions)
         fit=fit,
         deviance=fit.here.value + back,
         attempts=_attempts_frame(tried, back),
-        notes=(*rows.notes, *_notes(rows, design, code, fit, tried, options)),
+        notes=(
+            *rows.notes,
+            *_left_out(design, constraint),
+            *_notes(rows, code, fit, tried, options),
+        ),
     )
 
 
@@ -255,22 +271,31 @@ def _never_together(rows: RepeatedRows, products: CrossProducts) -> str:
 
 
 def _nothing_converged(rows: RepeatedRows, tried: list[tuple[str, Attempt]]) -> DataError:
-    said = "; ".join(
-        f"{COVARIANCES[code]}, {attempt.way}: {attempt.outcome}" for code, attempt in tried
-    )
+    said = _reasons(tried)
     few = ""
     if rows.subjects <= len(rows.visits):
-        few = f" There are {len(rows.visits)} visits and only {rows.subjects} subjects."
+        few = f"; there are {len(rows.visits)} visits and only {rows.subjects} subjects"
     found = problem(
         "no_maximum",
         "data",
         rows.outcome_name,
         [],
-        f"no maximum of the likelihood was found ({said}).{few}",
+        f"no maximum of the likelihood was found ({said}){few}",
         'Name simpler structures to fall back on, such as fallback=("toeph", "csh", "cs"), or a simpler '
         "formula",
     )
     return DataError("The table of visits", [found])
+
+
+def _reasons(tried: list[tuple[str, Attempt]]) -> str:
+    """Why structures were left, those of one reason together."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for code, attempt in tried:
+        ways.setdefault((code, attempt.outcome), []).append(attempt.way)
+    return "; ".join(
+        f"{COVARIANCES[code]} ({', '.join(held)}), because {outcome}"
+        for (code, outcome), held in ways.items()
+    )
 
 
 def _attempts_frame(tried: list[tuple[str, Attempt]], back: float) -> pd.DataFrame:
@@ -290,25 +315,29 @@ def _attempts_frame(tried: list[tuple[str, Attempt]], back: float) -> pd.DataFra
     )
 
 
+def _left_out(design: LinearDesign, constraint: Constraint | None) -> list[str]:
+    """A sentence on columns that are sums of others, and one on a constraint."""
+    said = [] if constraint is None else [constraint.note]
+    emptied = frozenset() if constraint is None else constraint.emptied
+    if told := [name for name in design.aliased if name not in emptied]:
+        said.append(f"Left out, because the columns before them tell the same: {', '.join(told)}.")
+    return said
+
+
 def _notes(
     rows: RepeatedRows,
-    design: LinearDesign,
     code: str,
     fit: RepeatedFit,
     tried: list[tuple[str, Attempt]],
     options: RepeatedOptions,
 ) -> list[str]:
     said = []
-    if design.aliased:
-        said.append(
-            f"Left out, because the columns before them tell the same: {', '.join(design.aliased)}."
-        )
     if code != options.codes[0]:
-        reasons = "; ".join(f"{COVARIANCES[c]}: {a.outcome}" for c, a in tried if c != code)
-        said.append(f"The {COVARIANCES[code]} covariance was kept, because before it {reasons}.")
+        reasons = _reasons([(other, attempt) for other, attempt in tried if other != code])
+        said.append(f"The {COVARIANCES[code]} covariance was kept. Left before it: {reasons}.")
     elif len(tried) > 1:
-        reasons = "; ".join(f"{a.way}: {a.outcome}" for _, a in tried[:-1])
-        said.append(f"The maximum was reached by {tried[-1][1].way}, because before it {reasons}.")
+        reasons = _reasons(tried[:-1])
+        said.append(f"The maximum was reached by {tried[-1][1].way}. Left before it: {reasons}.")
     said += _singular(rows, fit)
     if options.vcov != "model":
         said.append(_VCOV_NOTES[options.vcov])

@@ -55,13 +55,13 @@ class RepeatedRows:
         """What was left out."""
         said = []
         if self.unseen:
-            said.append(
-                f"{count(self.unseen)} {_are('subject', self.unseen)} without any outcome and take no part."
-            )
+            verb = "subject takes" if self.unseen == 1 else "subjects take"
+            said.append(f"{count(self.unseen)} {verb} no part, for having no outcome at all.")
         if self.empty:
+            verb = "row has" if self.empty == 1 else "rows have"
             said.append(
-                f"{count(self.empty)} {_are('visit', self.empty)} without an outcome: the estimates hold "
-                "if what was missed depends only on what was seen (missing at random)."
+                f"{count(self.empty)} {verb} no outcome: the estimates hold if what was missed depends "
+                "only on what was seen (missing at random)."
             )
         return tuple(said)
 
@@ -106,8 +106,10 @@ def repeated_rows(
     order = visit_order(table, visit) if visit != "avisit" else visit_order(data.iloc[at], visit)
     _require_visits(order)
     visit_code = _codes(table[visit], order)
+    position = table[list(coordinates)].to_numpy(dtype=float) if coordinates else None
     subject_code, ids = pd.factorize(table[subject])
-    refuse(_twice(subject_code, visit_code, at, subject, visit), source=_SOURCE)
+    found = _twice(subject_code, visit_code, at, subject, visit)
+    refuse([*found, *_same_place(subject_code, position, at, coordinates)], source=_SOURCE)
     table[visit] = pd.Categorical.from_codes(visit_code, categories=pd.Index(order))
     group_code, groups = (None, ()) if group is None else _groups(table, group, subject_code, at)
     return RepeatedRows(
@@ -122,7 +124,7 @@ def repeated_rows(
         group=group_code,
         groups=groups,
         weights=None if weights is None else _weights(table, weights, at),
-        position=table[list(coordinates)].to_numpy(dtype=float) if coordinates else None,
+        position=position,
         unseen=0 if seen.all() else data[subject].nunique() - len(ids),
         empty=len(seen) - len(at),
     )
@@ -197,6 +199,22 @@ def _require_visits(order: Sequence[object]) -> None:
         )
 
 
+def _same_place(
+    subject_code: Ints, position: Floats | None, at: Ints, coordinates: Sequence[str]
+) -> list[Problem]:
+    """Rows of one subject at the coordinates of another of its rows."""
+    if position is None:
+        return []
+    key = np.column_stack([subject_code, position])
+    _, first, back = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    again = first[back.ravel()] != np.arange(len(key))
+    if not again.any():
+        return []
+    what = "the same as in another row of the subject, which makes the two outcomes one"
+    remedy = "Give coordinates that tell a subject's visits apart, such as their time"
+    return [problem("same_place", _TABLE, ", ".join(coordinates), at[again], what, remedy)]
+
+
 def _groups(
     table: pd.DataFrame, group: str, subject: Ints, at: Ints
 ) -> tuple[Ints, tuple[object, ...]]:
@@ -241,7 +259,3 @@ def too_few(rows: RepeatedRows, columns: Floats) -> list[Problem]:
                 )
             )
     return found
-
-
-def _are(word: str, number: int) -> str:
-    return f"{word} is" if number == 1 else f"{word}s are"

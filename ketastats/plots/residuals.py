@@ -81,3 +81,25 @@ def draw_against_fitted(
 def _thinned(n: int) -> NDArray[np.intp]:
     """Positions of the marks to draw: all, or evenly spaced ones."""
     return np.unique(np.linspace(0, n - 1, min(n, _MOST_MARKS)).astype(np.intp))
+
+
+def draw_deviations(
+    values: pd.DataFrame, ax: Axes | None = None, *, slope: float, xlabel: str, ylabel: str
+) -> Axes:
+    """Draw `x` against `y`, both differences from a mean, with the common slope through the origin."""
+    axes = new_axes(ax, 3.8)
+    kept = _thinned(len(values))
+    axes.plot(
+        values["x"].to_numpy()[kept],
+        values["y"].to_numpy()[kept],
+        ls="",
+        marker="o",
+        ms=3,
+        color=BLUE,
+        alpha=0.5,
+        mew=0,
+    )
+    axes.axline((0, 0), slope=slope, color=INK, lw=1.4)
+    axes.set_xlabel(xlabel.replace("$", r"\$"))
+    axes.set_ylabel(ylabel.replace("$", r"\$"))
+    return axes

@@ -38,9 +38,10 @@ Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-12
 NEARLY = 1e-2  # decrement below which exact second derivatives are worth their price
-STEPS = 60
+STEPS = 400
 HALVINGS = 30
 EM_STEPS = 300
+_SINGULAR = 1e-7  # smallest eigenvalue of correlations that no longer make a matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _rungs(
         def warmed() -> Floats:
             return covariance.start(_expected_matrices(products, moments, reml=reml))
 
-        rungs.append(("EM, then Newton", warmed))
+        rungs.append(("Newton after EM", warmed))
     rungs.append(("Newton from independence", lambda: covariance.start(diagonal)))
     return rungs
 
@@ -212,6 +213,11 @@ def _shorter_until_better(
 
 
 def _flat(here: Likelihood) -> str:
+    """Why no direction was found: a matrix at its edge, or parameters that the data do not tell."""
+    sd = np.sqrt(np.diagonal(here.covariance.matrices, axis1=1, axis2=2))
+    correlations = here.covariance.matrices / (sd[:, :, None] * sd[:, None])
+    if np.linalg.eigvalsh(correlations)[:, 0].min() < _SINGULAR:
+        return "the covariance matrix runs towards a singular one"
     return f"the likelihood says nothing about some of the {here.theta.size} covariance parameters"
 
 

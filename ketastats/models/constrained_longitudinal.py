@@ -1,0 +1,143 @@
+"""Constrained longitudinal data analysis: baseline as an outcome, with one mean for all arms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ketastats.checks.columns import column_names, refuse, require_columns
+from ketastats.errors import UsageError, problem, unknown_name
+from ketastats.models.linear_result import coefficient_frame
+from ketastats.models.mmrm import Mmrm
+from ketastats.models.repeated_fit import Constraint, RepeatedOptions, fit_model
+from ketastats.models.repeated_inference import fitted_mean
+from ketastats.provenance import sources_of
+
+
+def constrained_longitudinal(
+    data: pd.DataFrame,
+    *,
+    outcome: str = "aval",
+    arm: str = "trt01a",
+    reference: str,
+    baseline: Any,
+    covariates: str = "",
+    subject: str = "usubjid",
+    visit: str = "avisit",
+    covariance: str = "us",
+    df: str = "kenward_roger",
+    fallback: Sequence[str] = (),
+    conf_level: float = 0.95,
+) -> Mmrm:
+    """Fit a mixed model to scores that include baseline, where the arms have the same mean.
+
+    Randomisation makes that constraint true. Patients with a baseline and nothing after it, or the other
+    way round, keep their place.
+
+    Parameters
+    ----------
+    data : DataFrame, one row per subject and visit
+        Scores, not changes, with rows of the baseline visit.
+    outcome, arm, subject, visit : str
+        Columns.
+    reference : str
+        The arm that others are compared with.
+    baseline : value of `visit`
+        The visit before treatment.
+    covariates : str, optional
+        More of the formula, such as ``"siteid + age"``.
+    covariance, df, fallback, conf_level
+        As for `mmrm`.
+
+    Returns
+    -------
+    Mmrm
+        Coefficients of an arm at a visit are differences from the reference at that visit. Marginal means
+        by arm and visit, and their differences, are as for `mmrm`; at baseline all arms have one mean.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `mmrm`, and if there is no such baseline visit or arm.
+
+    References
+    ----------
+    Liang KY, Zeger SL (2000). Sankhya B 62:134-148. Liu GF, Lu K, Mogg R, Mallick M, Mehrotra DV (2009).
+    Stat Med 28:2509-2530.
+    """
+    require_columns(data, [outcome, arm, subject, visit], table="data")
+    levels = [str(level) for level in data[arm].dropna().unique()]
+    if str(reference) not in levels:
+        raise unknown_name("arm", str(reference), levels)
+    if len(levels) < 2:
+        raise UsageError(f"There is one arm only, {levels[0]}: take mmrm()")
+    _require_baseline(data, outcome, visit, baseline)
+    options = RepeatedOptions(
+        codes=(covariance, *column_names(fallback)),
+        df=df,
+        reml=True,
+        vcov="model",
+        information="observed",
+        coordinates=(),
+        covariance_by=None,
+        conf_level=conf_level,
+    )
+    options.check()
+    if any(code.startswith("sp_") for code in options.codes):
+        raise UsageError("Spatial covariances are fitted by mmrm()")
+    more = f" + {covariates}" if covariates.strip() else ""
+    model = fit_model(
+        f"{outcome} ~ {visit} + {visit}:{arm}{more}",
+        data,
+        options,
+        subject=subject,
+        visit=visit,
+        weights=None,
+        reference={arm: reference},
+        constraint=_one_baseline(arm, visit, baseline, reference, levels),
+    )
+    mean = fitted_mean(model, options)
+    return Mmrm(
+        coefficient_frame(mean),
+        mean=mean,
+        fitted=model,
+        options=options,
+        sources=sources_of(data),
+        notes=model.notes,
+    )
+
+
+def _require_baseline(data: pd.DataFrame, outcome: str, visit: str, baseline: Any) -> None:
+    here = (data[visit] == baseline).to_numpy(dtype=bool, na_value=False)
+    if not here.any():
+        raise unknown_name("visit", str(baseline), [str(v) for v in data[visit].dropna().unique()])
+    scores = data.loc[here, outcome].dropna()
+    if len(scores) and np.ptp(scores.to_numpy(dtype=float)) == 0:
+        found = problem(
+            "constant_baseline",
+            "data",
+            outcome,
+            [],
+            f"the same for everyone at {baseline}, as changes from baseline are",
+            "Give the scores themselves, not their changes",
+        )
+        refuse([found], source="The table of visits")
+
+
+def _one_baseline(
+    arm: str, visit: str, baseline: Any, reference: str, levels: list[str]
+) -> Constraint:
+    """Everyone belongs to the reference at baseline, whatever the table says."""
+
+    def recode(table: pd.DataFrame) -> pd.DataFrame:
+        if not {arm, visit} <= set(table.columns):
+            return table
+        early = (table[visit] == baseline).to_numpy(dtype=bool, na_value=False)
+        return table.assign(**{arm: table[arm].astype(object).mask(early, reference)})
+
+    emptied = [f"{visit}[{baseline}]:{arm}[T.{level}]" for level in levels]
+    note = f"All arms have one mean at {baseline} (constrained longitudinal data analysis)."
+    return Constraint(recode, frozenset(emptied), note)

@@ -1,0 +1,185 @@
+"""A linear model with a random intercept for clusters, such as the sites of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ketastats.checks.columns import missing_columns, missing_values, refuse
+from ketastats.errors import UsageError, unknown_name
+from ketastats.models.covariate_design import covariate_design, formula_variables
+from ketastats.models.formulas import split_formula
+from ketastats.models.linear_design import LinearDesign, linear_design
+from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
+from ketastats.models.repeated_fit import theta_covariance
+from ketastats.models.small_sample import SmallSample, small_sample
+from ketastats.models.subject_rows import subject_rows
+from ketastats.provenance import sources_of
+from ketastats.results import count, number
+from ketastats.stats.fixed_effects import FixedEffects
+from ketastats.stats.variance_components import (
+    InterceptFit,
+    adjusted_covariance,
+    cluster_components,
+    fit_intercept,
+)
+
+Floats = NDArray[np.float64]
+
+DF = ("kenward_roger", "satterthwaite", "residual")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RandomIntercept(LinearResult):
+    """A linear model with a random intercept; the table holds its coefficients.
+
+    `cluster_sd` and `residual_sd` are the standard deviations between and within clusters, `icc` the
+    share of the variance between them.
+    """
+
+    cluster: str = field(kw_only=True)
+    clusters: int = field(kw_only=True)
+    cluster_sd: float = field(kw_only=True)
+    residual_sd: float = field(kw_only=True)
+    deviance: float = field(kw_only=True)
+
+    @property
+    def icc(self) -> float:
+        """Share of the variance that lies between clusters."""
+        between = self.cluster_sd**2
+        return between / (between + self.residual_sd**2)
+
+    def __str__(self) -> str:
+        return (
+            f"Linear model of {self.mean.outcome} with a random intercept for {self.clusters} groups of "
+            f"{self.cluster}: {count(self.mean.subjects)} subjects, standard deviation "
+            f"{number(self.cluster_sd)} between and {number(self.residual_sd)} within groups"
+        )
+
+
+def random_intercept(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    cluster: str,
+    subject: str = "usubjid",
+    visit: str = "avisit",
+    at: Any = None,
+    df: str = "kenward_roger",
+    reml: bool = True,
+    information: str = "observed",
+    reference: Mapping[str, Any] | None = None,
+    conf_level: float = 0.95,
+) -> RandomIntercept:
+    """Fit a linear model whose groups (sites, therapists) differ by a random intercept.
+
+    Parameters
+    ----------
+    formula, data, subject, visit, at, reference, conf_level
+        As for `ancova`: one outcome per subject.
+    cluster : str
+        Column of the groups.
+    df : {"kenward_roger", "satterthwaite", "residual"}
+    reml : bool, default True
+    information : {"observed", "expected"}
+        As for `mmrm`.
+
+    Returns
+    -------
+    RandomIntercept
+        A variance between groups whose best estimate is negative is held at 0, which is said; the model
+        is then the linear model without groups.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `ancova`, and if there is one group only or every group has one subject.
+
+    References
+    ----------
+    Laird NM, Ware JH (1982). Biometrics 38:963-974. See `ketastats.stats.variance_components`.
+    """
+    if df not in DF:
+        raise unknown_name("method of degrees of freedom", df, DF)
+    if information not in ("observed", "expected"):
+        raise unknown_name("information", information, ("observed", "expected"))
+    if not 0 < conf_level < 1:
+        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    outcome, covariates = split_formula(formula)
+    refuse(missing_columns(data, [cluster], table="data"), source="The table of subjects' outcomes")
+    variables = [*formula_variables(covariates), cluster]
+    rows = subject_rows(data, outcome, subject=subject, covariates=variables, visit=visit, at=at)
+    refuse(
+        missing_values(rows.table, [cluster], table="data"),
+        source="The table of subjects' outcomes",
+    )
+    codes, labels = pd.factorize(rows.table[cluster])
+    _require_clusters(codes, cluster)
+    columns = covariate_design(
+        rows.table, covariates, intercept=True, reference=reference, name="data"
+    )
+    design = linear_design(columns, rows.outcome)
+    if design.fits_exactly or len(rows.outcome) <= len(design.kept) + 1:
+        raise UsageError(
+            f"The formula fits the values of {outcome} exactly: take a simpler formula"
+        )
+    parts = cluster_components(design.columns, design.outcome, codes)
+    try:
+        fit = fit_intercept(parts, reml=reml)
+    except ValueError as error:
+        raise UsageError(f"{error}: take ancova(), or a simpler formula") from None
+    mean = FittedMean(
+        design=design,
+        inference=_inference(design, fit, df, information),
+        table=rows.table,
+        subject=np.arange(len(rows.outcome)),
+        visit=None,
+        outcome=outcome,
+        conf_level=conf_level,
+    )
+    back = 2 * (len(rows.outcome) - reml * len(design.kept)) * float(np.log(design.scale))
+    notes = list(rows.notes)
+    if fit.theta[0] == 0:
+        notes.append(
+            f"The variance between groups of {cluster} is estimated as 0, its least value, so the model is "
+            "the one without groups; this does not show that they are alike."
+        )
+    if design.aliased:
+        notes.append(
+            f"Left out, because the columns before them tell the same: {', '.join(design.aliased)}."
+        )
+    return RandomIntercept(
+        coefficient_frame(mean),
+        mean=mean,
+        cluster=cluster,
+        clusters=len(labels),
+        cluster_sd=design.scale * float(np.sqrt(fit.theta[0])),
+        residual_sd=design.scale * float(np.sqrt(fit.theta[1])),
+        deviance=fit.value + back + reml * design.log_determinant,
+        sources=sources_of(data),
+        notes=tuple(notes),
+    )
+
+
+def _require_clusters(codes: NDArray[np.intp], cluster: str) -> None:
+    sizes = np.bincount(codes)
+    if len(sizes) < 2:
+        raise UsageError(f"All subjects are of one {cluster}: take ancova()")
+    if sizes.max() < 2:
+        raise UsageError(
+            f"Every {cluster} has one subject, so variances between and within them cannot be told apart"
+        )
+
+
+def _inference(design: LinearDesign, fit: InterceptFit, df: str, information: str) -> SmallSample:
+    w = theta_covariance(getattr(fit, information))
+    adjusted = adjusted_covariance(fit, w) if df == "kenward_roger" else fit.bread
+    beta = design.least_squares + fit.beta
+    effects = FixedEffects(beta, fit.bread, fit.moved, w, adjusted)
+    spare = float(len(design.columns) - len(design.kept))
+    return small_sample(effects, df, fixed_df=lambda rows: np.full(len(rows), spare), method=df)
