@@ -124,6 +124,7 @@ _MODULE_OF = {
     "select_control_arms": "loaders.open_data",
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
+    "select_visits": "endpoints.visits",
     "sustained_response": "models.sustained_response",
     "time_to_relief": "models.time_to_relief",
     "treatment_course": "models.treatment_course",
@@ -170,6 +171,7 @@ if TYPE_CHECKING:
     from ketastats.endpoints.relief import derive_relief as derive_relief
     from ketastats.endpoints.visits import derive_visits as derive_visits
     from ketastats.endpoints.visits import select_visit as select_visit
+    from ketastats.endpoints.visits import select_visits as select_visits
     from ketastats.endpoints.well_time import derive_well_time as derive_well_time
     from ketastats.errors import DataError as DataError
     from ketastats.errors import KetastatsError as KetastatsError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -55,6 +57,48 @@ def derive_visits(scores: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     flag = np.zeros(len(scores), dtype=bool)
     flag[chosen] = True
     return scores.assign(avisit=visit, avisitn=number, anl01fl=flag)
+
+
+def select_visits(
+    scores: pd.DataFrame,
+    *,
+    subjects: pd.DataFrame,
+    instrument: str | None = None,
+    visits: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return one row per subject and visit after baseline, missing where a subject was not seen.
+
+    Parameters
+    ----------
+    scores, subjects, instrument
+        As for `select_visit`; `scores` also needs `afrlt` (hours).
+    visits : sequence of str, optional
+        The visits in order; by default all of the instrument whose assessments are mostly after time 0,
+        by their median time.
+
+    Returns
+    -------
+    DataFrame
+        Subjects in the order of `subjects`, each with all visits; `avisit` is an ordered category.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `select_visit`, and if no visit is after baseline.
+    """
+    require_columns(scores, ["usubjid", "paramcd", "avisit", "afrlt"], table="scores")
+    chosen = scores if instrument is None else scores[scores["paramcd"].eq(instrument)]
+    times = chosen.groupby("avisit", observed=True)["afrlt"].median().sort_values(kind="stable")
+    names = [str(name) for name in times.index[times > 0]] if visits is None else list(visits)
+    if not names:
+        raise UsageError("No visit is after baseline, at which afrlt is 0")
+    parts = [select_visit(scores, name, subjects=subjects, instrument=instrument) for name in names]
+    whole = pd.concat(parts, ignore_index=True)
+    place = np.arange(len(whole)).reshape(len(names), len(subjects)).T.ravel()
+    whole = whole.iloc[place].reset_index(drop=True)
+    whole["avisit"] = pd.Categorical(whole["avisit"], categories=names, ordered=True)
+    whole.attrs = dict(scores.attrs)
+    return whole
 
 
 def select_visit(

@@ -51,6 +51,8 @@ def ancova(
     vcov: str = "model",
     reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
+    label: str | None = None,
+    unit: str = "points",
 ) -> Ancova:
     """Fit a linear model to one outcome per subject, such as change at the last visit.
 
@@ -71,6 +73,8 @@ def ancova(
     reference : mapping of column to value, optional
         The group that the others are compared with.
     conf_level : float, default 0.95
+    label, unit : str, optional
+        What to call the outcome in sentences and figures, and its unit.
 
     Returns
     -------
@@ -107,7 +111,8 @@ def ancova(
         table=rows.table,
         subject=np.arange(len(rows.outcome)),
         visit=None,
-        outcome=outcome,
+        outcome=label or outcome,
+        unit=unit,
         conf_level=conf_level,
     )
     aliased = (

@@ -90,7 +90,7 @@ class BivariateMmrm(TabularResult):
         points = effects.assign(
             line=effects["quantity"].map(names), visit=effects["visit"].astype(str)
         )
-        label = f"Difference between arms in {self.first} (points)"
+        label = "Difference between arms (points)"
         return draw_profile(points, ax, ylabel=label, reference=0.0)
 
     def figure_text(self) -> str:
@@ -301,6 +301,7 @@ class _Pair:
             subject=rows.subject,
             visit=rows.visit_name,
             outcome=rows.outcome_name,
+            unit="points",
             conf_level=self.conf_level,
         )
         return marginal_means(mean, [of, visit]).differences(reference, of=of, arm=arm)

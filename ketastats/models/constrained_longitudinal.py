@@ -31,6 +31,8 @@ def constrained_longitudinal(
     df: str = "kenward_roger",
     fallback: Sequence[str] = (),
     conf_level: float = 0.95,
+    label: str | None = None,
+    unit: str = "points",
 ) -> Mmrm:
     """Fit a mixed model to scores that include baseline, where the arms have the same mean.
 
@@ -49,7 +51,7 @@ def constrained_longitudinal(
         The visit before treatment.
     covariates : str, optional
         More of the formula, such as ``"siteid + age"``.
-    covariance, df, fallback, conf_level
+    covariance, df, fallback, conf_level, label, unit
         As for `mmrm`.
 
     Returns
@@ -99,7 +101,7 @@ def constrained_longitudinal(
         reference={arm: reference},
         constraint=_one_baseline(arm, visit, baseline, reference, levels),
     )
-    mean = fitted_mean(model, options)
+    mean = fitted_mean(model, options, label=label, unit=unit)
     return Mmrm(
         coefficient_frame(mean),
         mean=mean,

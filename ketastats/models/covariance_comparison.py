@@ -30,6 +30,7 @@ class CovarianceComparison(TabularResult):
     """
 
     outcome: str = field(kw_only=True)
+    unit: str = field(kw_only=True)
     difference: str = field(kw_only=True)
 
     def display(self) -> pd.DataFrame:
@@ -40,13 +41,12 @@ class CovarianceComparison(TabularResult):
             {
                 "Covariance": [str(row["term"]) for row in rows],
                 "Parameters": [_whole(row["parameters"]) for row in rows],
-                "AIC": [_dash(row["aic"]) for row in rows],
-                "BIC": [_dash(row["bic"]) for row in rows],
+                "AIC": [_dash(row["aic"], ".1f") for row in rows],
+                "BIC": [_dash(row["bic"], ".1f") for row in rows],
                 f"Difference ({level} interval)": [
                     estimate_text(row["estimate"], row["conf_low"], row["conf_high"], number)
                     for row in rows
                 ],
-                "SE": [_dash(row["std_error"]) for row in rows],
                 "df": [_dash(row["df"], ".1f") for row in rows],
                 "p": [p_text(row["p_value"]) for row in rows],
             }
@@ -56,7 +56,7 @@ class CovarianceComparison(TabularResult):
         """Draw the difference under each structure."""
         from ketastats.plots.forest import draw_forest
 
-        label = f"{self.difference} ({self.outcome}, points)"
+        label = f"{self.difference} ({self.unit})"
         return draw_forest(self.frame, ax, xlabel=label, reference=0.0)
 
     def figure_text(self) -> str:
@@ -92,12 +92,14 @@ def compare_covariances(
     visit: str = "avisit",
     df: str = "kenward_roger",
     conf_level: float = 0.95,
+    label: str | None = None,
+    unit: str = "points",
 ) -> CovarianceComparison:
     """Fit one model under several covariance structures and compare a difference of arms.
 
     Parameters
     ----------
-    formula, data, subject, visit, df, conf_level
+    formula, data, subject, visit, df, conf_level, label, unit
         As for `mmrm`.
     arm, reference : str
         Groups in the column `of`; the difference is arm minus reference.
@@ -129,6 +131,8 @@ def compare_covariances(
                 df=df,
                 reference={of: reference},
                 conf_level=conf_level,
+                label=label,
+                unit=unit,
             )
         except DataError as error:
             if not any(found.code in _NO_FIT for found in error.problems):
@@ -145,6 +149,7 @@ def compare_covariances(
     return CovarianceComparison(
         frame,
         outcome=last.mean.outcome,
+        unit=last.mean.unit,
         difference=f"{arm} minus {reference} at {when}",
         sources=last.sources,
         notes=last.fitted.rows.notes,
@@ -188,5 +193,5 @@ def _whole(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:.0f}"
 
 
-def _dash(value: float, form: str = ".2f") -> str:
+def _dash(value: float, form: str) -> str:
     return "–" if pd.isna(value) or not np.isfinite(value) else f"{value:{form}}"

@@ -38,7 +38,7 @@ class FittedMean:
     """The fitted mean of a linear model: its design, coefficients and the inference chosen.
 
     `table` holds the rows it was fitted to, `subject` their codes and `visit` the column that says
-    when, if there is one.
+    when, if there is one. `outcome` is what a reader should see for the outcome, `unit` its unit.
     """
 
     design: LinearDesign
@@ -47,6 +47,7 @@ class FittedMean:
     subject: NDArray[np.intp]
     visit: str | None
     outcome: str
+    unit: str
     conf_level: float
 
     @property
@@ -161,7 +162,9 @@ class LinearResult(TabularResult):
         """
         labels, rows = self._combinations(weights)
         frame = self.mean.frame(rows, labels, n=self.mean.subjects, own={})
-        return LinearContrast(frame, sources=self.sources, outcome=self.mean.outcome)
+        return LinearContrast(
+            frame, sources=self.sources, outcome=self.mean.outcome, unit=self.mean.unit
+        )
 
     def joint(
         self, weights: Mapping[str, Mapping[str, float]] | Sequence[str], *, term: str = ""
@@ -205,7 +208,7 @@ class LinearResult(TabularResult):
 
         shown = self.frame[self.frame["column"] != "Intercept"]
         shown = self.frame if shown.empty else shown
-        label = f"Coefficient (units of {self.mean.outcome})"
+        label = f"Coefficient for {self.mean.outcome} ({self.mean.unit} per unit)"
         return draw_forest(shown, ax, xlabel=label, reference=0.0)
 
     def figure_text(self) -> str:
@@ -248,7 +251,8 @@ def coefficient_frame(mean: FittedMean) -> pd.DataFrame:
 class LinearContrast(TabularResult):
     """Combinations of coefficients, one row each."""
 
-    outcome: str = ""
+    outcome: str = field(kw_only=True)
+    unit: str = field(kw_only=True)
 
     def display(self) -> pd.DataFrame:
         """Return one row per combination."""
@@ -258,9 +262,8 @@ class LinearContrast(TabularResult):
         """Draw the combinations with their limits."""
         from ketastats.plots.forest import draw_forest
 
-        return draw_forest(
-            self.frame, ax, xlabel=f"Estimate (units of {self.outcome})", reference=0.0
-        )
+        label = f"{self.outcome} ({self.unit})"
+        return draw_forest(self.frame, ax, xlabel=label, reference=0.0)
 
     def __str__(self) -> str:
         parts = [f"{row['term']} {interval_text(row)}" for row in self.frame.to_dict("records")]

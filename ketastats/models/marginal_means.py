@@ -20,7 +20,7 @@ from ketastats.models.linear_result import (
     interval_text,
     joint_test,
 )
-from ketastats.results import TabularResult
+from ketastats.results import Statement, TabularResult, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,14 +108,15 @@ class MarginalMeans(TabularResult):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the profile over visits, one line per group; rows of means where there are no visits."""
-        return _drawn(self, ax, f"Mean {self.mean.outcome} (points)", reference=None)
+        return _drawn(self, ax, f"Mean {self.mean.outcome} ({self.mean.unit})", reference=None)
 
     def figure_text(self) -> str:
         """Return the means in words."""
         return _in_words(self.frame)
 
     def __str__(self) -> str:
-        return f"Marginal means of {self.mean.outcome} by {' and '.join(self.by)}: {_in_words(self.frame)}"
+        where, rows = _last_visit(self.frame, self.mean.visit)
+        return f"Means of {self.mean.outcome}{where}: {_in_words(rows)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -130,8 +131,23 @@ class MeanDifferences(TabularResult):
 
     def joint(self) -> JointTest:
         """Test that there is no difference anywhere."""
-        term = f"No difference from {self.reference} in {self.of}"
+        where = "at any visit" if self.mean.visit in self.by else f"in {self.of}"
+        term = f"No difference from {self.reference} {where}"
         return joint_test(self.mean, self.rows, term, sources=self.sources)
+
+    def statement(self) -> Statement:
+        """Say the last difference as a sentence: which group is lower, by how much, how sure."""
+        row = self.frame.iloc[-1]
+        where = [str(row[name]) for name in self.by if name != self.of]
+        at = f"At {', '.join(where)}, " if where else ""
+        if pd.isna(row["estimate"]) or pd.isna(row["conf_low"]):
+            return Statement(f"{at}the data do not tell the difference in {self.mean.outcome}.")
+        side = "lower" if row["estimate"] < 0 else "higher"
+        return Statement(
+            f"{at}{self.mean.outcome} was {number(abs(row['estimate']))} {self.mean.unit} {side} in "
+            f"{row[self.of]} than in {self.reference} ({row['conf_level']:.0%} interval "
+            f"{_span(row['conf_low'], row['conf_high'])})."
+        )
 
     def display(self) -> pd.DataFrame:
         """Return one row per difference."""
@@ -139,7 +155,7 @@ class MeanDifferences(TabularResult):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the differences over visits, or as rows where there are none."""
-        label = f"Difference from {self.reference} in {self.mean.outcome} (points)"
+        label = f"Difference from {self.reference} ({self.mean.unit})"
         return _drawn(self, ax, label, reference=0.0)
 
     def figure_text(self) -> str:
@@ -147,7 +163,8 @@ class MeanDifferences(TabularResult):
         return _in_words(self.frame)
 
     def __str__(self) -> str:
-        return f"Differences in {self.mean.outcome}: {_in_words(self.frame)}"
+        where, rows = _last_visit(self.frame, self.mean.visit)
+        return f"Difference in {self.mean.outcome}{where}: {_in_words(rows)}"
 
 
 def marginal_means(
@@ -322,7 +339,7 @@ def _notes(
             said.append(f"Averaged over {', '.join(others)} {how}.")
         if numbers:
             means = ", ".join(f"{n} {mean.table[n].astype(float).mean():.4g}" for n in numbers)
-            said.append(f"At the mean over the rows of {means}.")
+            said.append(f"Covariates at their mean over the rows: {means}.")
     untold = frame.loc[frame["estimate"].isna(), "term"]
     if len(untold):
         said.append(f"Not told by the data: {'; '.join(map(str, untold))}.")
@@ -343,6 +360,25 @@ def _drawn(
     from ketastats.plots.forest import draw_forest
 
     return draw_forest(result.frame, ax, xlabel=label, reference=reference)
+
+
+def _last_visit(frame: pd.DataFrame, visit: str | None) -> tuple[str, pd.DataFrame]:
+    """The rows of the last visit, if there are visits, and where that is."""
+    if visit is None or visit not in frame.columns:
+        return "", frame
+    last = frame[visit].iloc[-1]
+    rows = frame[frame[visit] == last]
+    ending = f", {last}"
+    terms = [str(term).removesuffix(ending) for term in rows["term"]]
+    return f" at {last}", rows.assign(term=terms)
+
+
+def _span(low: float, high: float) -> str:
+    """`0.60 to 5.01 lower`, or `5.01 lower to 0.60 higher`."""
+    if low < 0 < high:
+        return f"{number(-low)} lower to {number(high)} higher"
+    near, far = sorted((abs(low), abs(high)))
+    return f"{number(near)} to {number(far)} {'lower' if high <= 0 else 'higher'}"
 
 
 def _in_words(frame: pd.DataFrame) -> str:

@@ -153,7 +153,7 @@ class Mmrm(LinearResult):
         rows, options = self.fitted.rows, self.options
         how = "REML" if options.reml else "maximum likelihood"
         return (
-            f"Mixed model for repeated measures of {rows.outcome_name}: {count(rows.subjects)} subjects, "
+            f"Mixed model for repeated measures of {self.mean.outcome}: {count(rows.subjects)} subjects, "
             f"{count(len(rows.outcome))} outcomes at {len(rows.visits)} visits, "
             f"{COVARIANCES[self.covariance]} covariance, {how}, {DF_TITLES[options.df]}; "
             f"−2 log-likelihood {number(self.deviance)}"
@@ -177,6 +177,8 @@ def mmrm(
     reference: Mapping[str, Any] | None = None,
     fallback: Sequence[str] = (),
     conf_level: float = 0.95,
+    label: str | None = None,
+    unit: str = "points",
     progress: Callable[[int, int], None] | None = None,
 ) -> Mmrm:
     """Fit a mixed model for repeated measures by restricted or full maximum likelihood.
@@ -219,6 +221,8 @@ def mmrm(
     fallback : sequence of str
         Structures to take, in order, should the one before not reach a maximum; `attempts` records it.
     conf_level : float, default 0.95
+    label, unit : str, optional
+        What to call the outcome in sentences and figures (its column by default), and its unit.
     progress : callable, optional
         Told the number of refits done and wanted by the jackknife.
 
@@ -262,7 +266,7 @@ def mmrm(
         weights=weights,
         reference=reference,
     )
-    mean = fitted_mean(model, options, progress=progress)
+    mean = fitted_mean(model, options, label=label, unit=unit, progress=progress)
     return Mmrm(
         coefficient_frame(mean),
         mean=mean,

@@ -37,6 +37,7 @@ class MmrmResiduals(TabularResult):
     values: pd.DataFrame = field(kw_only=True, repr=False)
     kind: str = field(kw_only=True)
     outcome: str = field(kw_only=True)
+    unit: str = field(kw_only=True)
 
     def display(self) -> pd.DataFrame:
         """Return one row per visit."""
@@ -70,7 +71,7 @@ class MmrmResiduals(TabularResult):
         from ketastats.plots.residuals import draw_against_fitted
 
         return draw_against_fitted(
-            self.values, ax, xlabel=f"Fitted {self.outcome}", ylabel=self._label()
+            self.values, ax, xlabel=f"Fitted {self.outcome} ({self.unit})", ylabel=self._label()
         )
 
     def figure_text(self) -> str:
@@ -82,8 +83,8 @@ class MmrmResiduals(TabularResult):
         return f"Mean residual by visit: {'; '.join(parts)}."
 
     def _label(self) -> str:
-        unit = " (points)" if self.kind == "response" else ""
-        return f"{self.kind.capitalize()} residual{unit}"
+        unit = self.unit if self.kind == "response" else "standard deviations"
+        return f"{self.kind.capitalize()} residual ({unit})"
 
     def __str__(self) -> str:
         values = self.values["residual"]
@@ -141,7 +142,8 @@ def mmrm_residuals(
         _by_visit(values, rows.visit_name, kind),
         values=values,
         kind=kind,
-        outcome=rows.outcome_name,
+        outcome=mean.outcome,
+        unit=mean.unit,
         sources=sources,
     )
 

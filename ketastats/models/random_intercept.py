@@ -75,12 +75,14 @@ def random_intercept(
     information: str = "observed",
     reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
+    label: str | None = None,
+    unit: str = "points",
 ) -> RandomIntercept:
     """Fit a linear model whose groups (sites, therapists) differ by a random intercept.
 
     Parameters
     ----------
-    formula, data, subject, visit, at, reference, conf_level
+    formula, data, subject, visit, at, reference, conf_level, label, unit
         As for `ancova`: one outcome per subject.
     cluster : str
         Column of the groups.
@@ -139,7 +141,8 @@ def random_intercept(
         table=rows.table,
         subject=np.arange(len(rows.outcome)),
         visit=None,
-        outcome=outcome,
+        outcome=label or outcome,
+        unit=unit,
         conf_level=conf_level,
     )
     back = 2 * (len(rows.outcome) - reml * len(design.kept)) * float(np.log(design.scale))

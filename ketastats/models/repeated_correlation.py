@@ -60,8 +60,8 @@ class RepeatedCorrelation(TabularResult):
             self.centred,
             ax,
             slope=float(self.frame["slope"].iloc[0]),
-            xlabel=f"{self.first}, difference from the subject's mean (points)",
-            ylabel=f"{self.second}, difference from the subject's mean (points)",
+            xlabel=f"{self.first}, from the subject's mean (points)",
+            ylabel=f"{self.second}, from the subject's mean (points)",
         )
 
     def __str__(self) -> str:

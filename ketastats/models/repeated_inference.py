@@ -22,6 +22,8 @@ def fitted_mean(
     model: RepeatedModel,
     options: RepeatedOptions,
     *,
+    label: str | None = None,
+    unit: str = "points",
     progress: Callable[[int, int], None] | None = None,
 ) -> FittedMean:
     """The fitted mean with the covariance of coefficients and degrees of freedom asked for."""
@@ -31,7 +33,8 @@ def fitted_mean(
         table=model.rows.table,
         subject=model.rows.subject,
         visit=model.rows.visit_name,
-        outcome=model.rows.outcome_name,
+        outcome=label or model.rows.outcome_name,
+        unit=unit,
         conf_level=options.conf_level,
     )
 

@@ -142,6 +142,7 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
         ha="right",
         va="bottom",
         fontsize=8.6,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # over a line behind it
     )
 
 
