@@ -19,6 +19,7 @@ PROMISED = (
     "load_claims",
     "load_cohort",
     "load_evidence",
+    "mmrm",
     "pool_rates",
     "rate_difference",
     "relief_regression",

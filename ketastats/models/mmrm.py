@@ -102,7 +102,7 @@ class Mmrm(LinearResult):
     @property
     def attempts(self) -> pd.DataFrame:
         """What was tried to reach the maximum, in order; the last row is what was kept."""
-        return self.fitted.attempts.copy()
+        return self.fitted.attempts
 
     @property
     def aliased(self) -> tuple[str, ...]:

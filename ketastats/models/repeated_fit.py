@@ -105,7 +105,7 @@ class RepeatedModel:
     covariance: Covariance
     fit: RepeatedFit
     deviance: float
-    attempts: pd.DataFrame
+    tried: tuple[tuple[str, Attempt], ...]
     notes: tuple[str, ...]
 
     @property
@@ -123,6 +123,24 @@ class RepeatedModel:
         """Covariance of `theta`, from the observed second derivatives."""
         unit = self.units
         return unit[:, None] * unit * theta_covariance(self.fit.curvature.observed)
+
+    @property
+    def attempts(self) -> pd.DataFrame:
+        """One row per attempt at the maximum, in order; the last was kept."""
+        back = self.deviance - self.fit.here.value
+        return pd.DataFrame(
+            [
+                {
+                    "covariance": code,
+                    "way": attempt.way,
+                    "steps": attempt.steps,
+                    "deviance": attempt.value + back,
+                    "decrement": attempt.decrement,
+                    "outcome": attempt.outcome,
+                }
+                for code, attempt in self.tried
+            ]
+        )
 
     @property
     def units(self) -> Floats:
@@ -210,7 +228,7 @@ def _model_of(
         covariance=covariance,
         fit=fit,
         deviance=fit.here.value + back,
-        attempts=_attempts_frame(tried, back),
+        tried=tuple(tried),
         notes=(
             *rows.notes,
             *_left_out(design, constraint),
@@ -295,23 +313,6 @@ def _reasons(tried: list[tuple[str, Attempt]]) -> str:
     return "; ".join(
         f"{COVARIANCES[code]} ({', '.join(held)}), because {outcome}"
         for (code, outcome), held in ways.items()
-    )
-
-
-def _attempts_frame(tried: list[tuple[str, Attempt]], back: float) -> pd.DataFrame:
-    """One row per attempt; `back` turns values of the fit into deviances."""
-    return pd.DataFrame(
-        [
-            {
-                "covariance": code,
-                "way": attempt.way,
-                "steps": attempt.steps,
-                "deviance": attempt.value + back,
-                "decrement": attempt.decrement,
-                "outcome": attempt.outcome,
-            }
-            for code, attempt in tried
-        ]
     )
 
 

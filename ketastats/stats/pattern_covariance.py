@@ -144,7 +144,7 @@ class CommonAt:
         sums = self._by_group(weights)
         return np.concatenate(
             [
-                np.tensordot(part.first, total, 2)
+                part.first.reshape(len(part.first), -1) @ total.ravel()
                 for part, total in zip(self.parts, sums, strict=True)
             ]
         )

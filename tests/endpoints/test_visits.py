@@ -107,3 +107,35 @@ def test_a_visit_or_instrument_that_is_not_there_is_answered_with_the_nearest(
     with pytest.raises(UsageError, match=words):
         ks.select_visit(both, visit, subjects=SUBJECTS, instrument=instrument)
     assert len(ks.select_visit(both, "Day 1", subjects=SUBJECTS, instrument="gad7")) == 3
+
+
+def two_visits(**more):
+    return scores(
+        ("1", 0, 30), ("2", 0, 28), ("1", 336, 20), ("1", 168, 25), ("2", 168, 24), **more
+    ).assign(
+        avisit=["Baseline", "Baseline", "Week 10", "Week 2", "Week 2"], base=[30, 28, 30, 30, 28]
+    )
+
+
+def test_select_visits_gives_everyone_every_visit_after_baseline_in_order():
+    table = two_visits()
+    rows = ks.select_visits(table, subjects=SUBJECTS)
+    assert list(rows["usubjid"]) == ["2", "2", "1", "1", "3", "3"]
+    assert list(rows["avisit"]) == ["Week 2", "Week 10"] * 3
+    assert list(rows["avisit"].cat.categories) == ["Week 2", "Week 10"]
+    assert rows["aval"].isna().tolist() == [False, True, False, False, True, True]
+    assert rows["base"].tolist()[:4] == [28, 28, 30, 30]  # known where the visit was missed
+    assert list(rows["trt01a"].unique()) == ["placebo", "ketamine"]
+
+
+def test_select_visits_takes_the_visits_named_in_the_order_named():
+    rows = ks.select_visits(two_visits(), subjects=SUBJECTS, visits=["Week 2"])
+    assert list(rows["avisit"]) == ["Week 2"] * 3
+    with pytest.raises(UsageError, match="no visit called 'Week 3'"):
+        ks.select_visits(two_visits(), subjects=SUBJECTS, visits=["Week 3"])
+
+
+def test_select_visits_without_a_visit_after_baseline_is_refused():
+    only = scores(("1", 0, 30)).assign(avisit="Baseline")
+    with pytest.raises(UsageError, match="No visit is after baseline"):
+        ks.select_visits(only, subjects=SUBJECTS)
