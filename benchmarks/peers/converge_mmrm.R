@@ -9,6 +9,5 @@ for (path in commandArgs(TRUE)) {
   d <- read.csv(path, stringsAsFactors = TRUE); d$avisit <- factor(d$avisit); d$usubjid <- factor(d$usubjid); d$t <- as.integer(d$avisit)
   one <- function(what, run) cat(sprintf("%s,%s,%s\n", basename(path), what, said(run)))
   if (have("mmrm")) one("mmrm", function() { o <- mmrm::mmrm(y ~ trt01a * avisit + us(avisit | usubjid), d); if (!isTRUE(attr(o, "converged"))) warning("not converged"); o })
-  if (have("nlme")) one("nlme gls", function() nlme::gls(y ~ trt01a * avisit, d, correlation = nlme::corSymm(form = ~ t | usubjid), weights = nlme::varIdent(form = ~ 1 | avisit), method = "REML"))
   if (have("glmmTMB")) one("glmmTMB", function() glmmTMB::glmmTMB(y ~ trt01a * avisit + us(0 + avisit | usubjid), dispformula = ~ 0, REML = TRUE, data = d))
 }

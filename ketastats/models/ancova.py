@@ -11,12 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.errors import UsageError, unknown_name
-from ketastats.models.covariate_design import covariate_design, formula_variables
-from ketastats.models.formulas import split_formula
-from ketastats.models.linear_design import LinearDesign, linear_design
+from ketastats.models.linear_design import LinearDesign
 from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
 from ketastats.models.small_sample import SmallSample, small_sample
-from ketastats.models.subject_rows import SubjectRows, subject_rows
+from ketastats.models.subject_rows import subject_rows
 from ketastats.provenance import sources_of
 from ketastats.results import count, number
 from ketastats.stats.cluster_sandwich import cluster_sandwich
@@ -95,44 +93,25 @@ def ancova(
         raise unknown_name("covariance of the coefficients", vcov, ("model", *_ROBUST))
     if not 0 < conf_level < 1:
         raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
-    outcome, covariates = split_formula(formula)
-    variables = formula_variables(covariates)
-    rows = subject_rows(data, outcome, subject=subject, covariates=variables, visit=visit, at=at)
-    columns = covariate_design(
-        rows.table, covariates, intercept=True, reference=reference, name="data"
-    )
-    design = linear_design(columns, rows.outcome)
-    spare = len(rows.outcome) - len(design.kept)
-    _require_spare(rows, design, spare)
-    variance = float(design.outcome @ design.outcome) / spare
+    rows = subject_rows(formula, data, subject=subject, visit=visit, at=at, reference=reference)
+    variance = float(rows.design.outcome @ rows.design.outcome) / rows.spare
     mean = FittedMean(
-        design=design,
-        inference=_inference(design, variance, spare, vcov),
+        design=rows.design,
+        inference=_inference(rows.design, variance, rows.spare, vcov),
         table=rows.table,
         subject=np.arange(len(rows.outcome)),
         visit=None,
-        outcome=label or outcome,
+        outcome=label or rows.outcome_name,
         unit=unit,
         conf_level=conf_level,
-    )
-    aliased = (
-        f"Left out, because the columns before them tell the same: {', '.join(design.aliased)}."
     )
     return Ancova(
         coefficient_frame(mean),
         mean=mean,
-        residual_sd=design.scale * float(np.sqrt(variance)),
+        residual_sd=rows.design.scale * float(np.sqrt(variance)),
         sources=sources_of(data),
-        notes=(*rows.notes, *([aliased] if design.aliased else [])),
+        notes=rows.notes,
     )
-
-
-def _require_spare(rows: SubjectRows, design: LinearDesign, spare: int) -> None:
-    if spare < 1 or design.fits_exactly:
-        raise UsageError(
-            f"The formula fits the {len(rows.outcome)} values of {rows.outcome_name} exactly, so nothing is "
-            "left to estimate their spread from: take a simpler formula"
-        )
 
 
 def _inference(design: LinearDesign, variance: float, spare: int, vcov: str) -> SmallSample:

@@ -10,11 +10,9 @@ import pandas as pd
 
 from ketastats.checks.columns import column_names, refuse, require_columns
 from ketastats.errors import UsageError, problem, unknown_name
-from ketastats.models.linear_result import coefficient_frame
-from ketastats.models.mmrm import Mmrm
+from ketastats.models.mmrm import Mmrm, fitted_mmrm
 from ketastats.models.repeated_fit import Constraint, RepeatedOptions, fit_model
 from ketastats.models.repeated_inference import fitted_mean
-from ketastats.provenance import sources_of
 
 
 def constrained_longitudinal(
@@ -102,14 +100,7 @@ def constrained_longitudinal(
         constraint=_one_baseline(arm, visit, baseline, reference, levels),
     )
     mean = fitted_mean(model, options, label=label, unit=unit)
-    return Mmrm(
-        coefficient_frame(mean),
-        mean=mean,
-        fitted=model,
-        options=options,
-        sources=sources_of(data),
-        notes=model.notes,
-    )
+    return fitted_mmrm(model, mean, options, data)
 
 
 def _require_baseline(data: pd.DataFrame, outcome: str, visit: str, baseline: Any) -> None:

@@ -18,7 +18,7 @@ from ketastats.models.fitted_covariance import (
     parameter_frame,
     sigma_frame,
 )
-from ketastats.models.linear_result import LinearResult, coefficient_frame
+from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
 from ketastats.models.repeated_fit import (
     COVARIANCES,
     RepeatedModel,
@@ -267,6 +267,13 @@ def mmrm(
         reference=reference,
     )
     mean = fitted_mean(model, options, label=label, unit=unit, progress=progress)
+    return fitted_mmrm(model, mean, options, data)
+
+
+def fitted_mmrm(
+    model: RepeatedModel, mean: FittedMean, options: RepeatedOptions, data: pd.DataFrame
+) -> Mmrm:
+    """A fitted model as a result."""
     return Mmrm(
         coefficient_frame(mean),
         mean=mean,

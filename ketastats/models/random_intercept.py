@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketastats.checks.columns import missing_columns, missing_values, refuse
 from ketastats.errors import UsageError, unknown_name
-from ketastats.models.covariate_design import covariate_design, formula_variables
-from ketastats.models.formulas import split_formula
-from ketastats.models.linear_design import LinearDesign, linear_design
+from ketastats.models.linear_design import LinearDesign
 from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
 from ketastats.models.repeated_fit import theta_covariance
 from ketastats.models.small_sample import SmallSample, small_sample
@@ -112,24 +109,19 @@ def random_intercept(
         raise unknown_name("information", information, ("observed", "expected"))
     if not 0 < conf_level < 1:
         raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
-    outcome, covariates = split_formula(formula)
-    refuse(missing_columns(data, [cluster], table="data"), source="The table of subjects' outcomes")
-    variables = [*formula_variables(covariates), cluster]
-    rows = subject_rows(data, outcome, subject=subject, covariates=variables, visit=visit, at=at)
-    refuse(
-        missing_values(rows.table, [cluster], table="data"),
-        source="The table of subjects' outcomes",
+    rows = subject_rows(
+        formula,
+        data,
+        subject=subject,
+        visit=visit,
+        at=at,
+        reference=reference,
+        others=[cluster],
+        spare=2,
     )
+    design = rows.design
     codes, labels = pd.factorize(rows.table[cluster])
     _require_clusters(codes, cluster)
-    columns = covariate_design(
-        rows.table, covariates, intercept=True, reference=reference, name="data"
-    )
-    design = linear_design(columns, rows.outcome)
-    if design.fits_exactly or len(rows.outcome) <= len(design.kept) + 1:
-        raise UsageError(
-            f"The formula fits the values of {outcome} exactly: take a simpler formula"
-        )
     parts = cluster_components(design.columns, design.outcome, codes)
     try:
         fit = fit_intercept(parts, reml=reml)
@@ -141,21 +133,11 @@ def random_intercept(
         table=rows.table,
         subject=np.arange(len(rows.outcome)),
         visit=None,
-        outcome=label or outcome,
+        outcome=label or rows.outcome_name,
         unit=unit,
         conf_level=conf_level,
     )
     back = 2 * (len(rows.outcome) - reml * len(design.kept)) * float(np.log(design.scale))
-    notes = list(rows.notes)
-    if fit.theta[0] == 0:
-        notes.append(
-            f"The variance between groups of {cluster} is estimated as 0, its least value, so the model is "
-            "the one without groups; this does not show that they are alike."
-        )
-    if design.aliased:
-        notes.append(
-            f"Left out, because the columns before them tell the same: {', '.join(design.aliased)}."
-        )
     return RandomIntercept(
         coefficient_frame(mean),
         mean=mean,
@@ -165,8 +147,18 @@ def random_intercept(
         residual_sd=design.scale * float(np.sqrt(fit.theta[1])),
         deviance=fit.value + back + reml * design.log_determinant,
         sources=sources_of(data),
-        notes=tuple(notes),
+        notes=(*rows.notes, *_edge(fit, cluster)),
     )
+
+
+def _edge(fit: InterceptFit, cluster: str) -> list[str]:
+    """A sentence on a variance at its edge."""
+    if fit.theta[0] > 0:
+        return []
+    return [
+        f"The variance between groups of {cluster} is estimated as 0, its least value, so the model is "
+        "the one without groups; this does not show that they are alike."
+    ]
 
 
 def _require_clusters(codes: NDArray[np.intp], cluster: str) -> None:

@@ -1,8 +1,8 @@
-"""A table with one row per subject, checked for linear models of one outcome."""
+"""A table with one row per subject, checked, and its design, for linear models of one outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
 from ketastats.checks.identity import duplicated_rows
 from ketastats.errors import UsageError, unknown_name
+from ketastats.models.covariate_design import covariate_design, formula_variables
+from ketastats.models.formulas import split_formula
+from ketastats.models.linear_design import LinearDesign, linear_design
 from ketastats.results import count
 
 Floats = NDArray[np.float64]
@@ -29,34 +32,74 @@ class SubjectRows:
     outcome: Floats
     outcome_name: str
     empty: int
+    design: LinearDesign
+
+    @property
+    def spare(self) -> int:
+        """Degrees of freedom that the formula leaves."""
+        return len(self.outcome) - len(self.design.kept)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out."""
-        if not self.empty:
-            return ()
-        verb = "subject has" if self.empty == 1 else "subjects have"
-        return (
-            f"{count(self.empty)} {verb} no outcome and take no part: the estimates are of those seen.",
-        )
+        said = []
+        if self.empty:
+            verb = "subject has" if self.empty == 1 else "subjects have"
+            said.append(
+                f"{count(self.empty)} {verb} no outcome and take no part: the estimates are of those seen."
+            )
+        if aliased := self.design.aliased:
+            said.append(
+                f"Left out, because the columns before them tell the same: {', '.join(aliased)}."
+            )
+        return tuple(said)
 
 
 def subject_rows(
+    formula: str,
     data: pd.DataFrame,
-    outcome: str,
     *,
     subject: str,
-    covariates: Sequence[str],
-    visit: str | None = None,
-    at: Any = None,
+    visit: str | None,
+    at: Any,
+    reference: Mapping[str, Any] | None,
+    others: Sequence[str] = (),
+    spare: int = 1,
 ) -> SubjectRows:
-    """Check a table, keep one visit of it if asked to, and leave out rows without an outcome.
+    """Check a table, keep one visit of it if asked to, leave out rows without an outcome, build the design.
+
+    `others` are columns besides the formula's that must be complete.
 
     Raises
     ------
     UsageError, DataError
-        If a column is missing, or empty or text where it must not be, or a subject has several rows.
+        If a column is missing, or empty or text where it must not be, or a subject has several rows, or
+        the formula leaves fewer than `spare` degrees of freedom.
     """
+    outcome, covariates = split_formula(formula)
+    names = [*formula_variables(covariates), *others]
+    held, empty = _held(data, outcome, names, subject=subject, visit=visit, at=at)
+    columns = covariate_design(held, covariates, intercept=True, reference=reference, name="data")
+    values = held[outcome].to_numpy(dtype=float)
+    design = linear_design(columns, values)
+    if len(values) - len(design.kept) < spare or design.fits_exactly:
+        raise UsageError(
+            f"The formula fits the {len(values)} values of {outcome} exactly, so nothing is left to "
+            "estimate their spread from: take a simpler formula"
+        )
+    return SubjectRows(held, values, outcome, empty, design)
+
+
+def _held(
+    data: pd.DataFrame,
+    outcome: str,
+    covariates: Sequence[str],
+    *,
+    subject: str,
+    visit: str | None,
+    at: Any,
+) -> tuple[pd.DataFrame, int]:
+    """The rows with an outcome, and how many are without."""
     needed = list(dict.fromkeys([subject, outcome, *covariates]))
     columns = [*needed, *([visit] if visit and at is not None and visit not in needed else [])]
     refuse(missing_columns(data, columns, table=_TABLE), source=_SOURCE)
@@ -81,10 +124,4 @@ def subject_rows(
     refuse(found, source=_SOURCE)
     if held.empty:
         raise UsageError(f"Nobody has an outcome: {outcome} is empty in every row")
-    held = held.reset_index(drop=True)
-    return SubjectRows(
-        table=held,
-        outcome=held[outcome].to_numpy(dtype=float),
-        outcome_name=outcome,
-        empty=int((~seen).sum()),
-    )
+    return held.reset_index(drop=True), int((~seen).sum())

@@ -32,8 +32,7 @@ def draw_normal_quantiles(residuals: Floats, ax: Axes | None = None, *, ylabel: 
     n = len(ordered)
     expected = ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
     axes.axline((0, ordered.mean()), slope=float(ordered.std()) or 1.0, color=GREY, lw=1)
-    kept = _thinned(n)
-    axes.plot(expected[kept], ordered[kept], ls="", marker="o", ms=3, color=BLUE, alpha=0.7, mew=0)
+    _scatter(axes, expected, ordered)
     axes.set_xlabel("Expected under a normal law (standard deviations)")
     axes.set_ylabel(ylabel)
     return axes
@@ -62,25 +61,10 @@ def draw_against_fitted(
     """Draw `residual` against `fitted`."""
     axes = new_axes(ax, 3.4)
     axes.axhline(0, color=GREY, lw=1, zorder=0)
-    kept = _thinned(len(values))
-    axes.plot(
-        values["fitted"].to_numpy()[kept],
-        values["residual"].to_numpy()[kept],
-        ls="",
-        marker="o",
-        ms=3,
-        color=BLUE,
-        alpha=0.6,
-        mew=0,
-    )
+    _scatter(axes, values["fitted"].to_numpy(), values["residual"].to_numpy())
     axes.set_xlabel(xlabel.replace("$", r"\$"))
     axes.set_ylabel(ylabel)
     return axes
-
-
-def _thinned(n: int) -> NDArray[np.intp]:
-    """Positions of the marks to draw: all, or evenly spaced ones."""
-    return np.unique(np.linspace(0, n - 1, min(n, _MOST_MARKS)).astype(np.intp))
 
 
 def draw_deviations(
@@ -88,18 +72,15 @@ def draw_deviations(
 ) -> Axes:
     """Draw `x` against `y`, both differences from a mean, with the common slope through the origin."""
     axes = new_axes(ax, 3.8)
-    kept = _thinned(len(values))
-    axes.plot(
-        values["x"].to_numpy()[kept],
-        values["y"].to_numpy()[kept],
-        ls="",
-        marker="o",
-        ms=3,
-        color=BLUE,
-        alpha=0.5,
-        mew=0,
-    )
+    _scatter(axes, values["x"].to_numpy(), values["y"].to_numpy())
     axes.axline((0, 0), slope=slope, color=INK, lw=1.4)
     axes.set_xlabel(xlabel.replace("$", r"\$"))
     axes.set_ylabel(ylabel.replace("$", r"\$"))
     return axes
+
+
+def _scatter(axes: Axes, x: Floats, y: Floats) -> None:
+    """Draw marks, of very many evenly spaced ones."""
+    n = len(x)
+    kept = np.unique(np.linspace(0, n - 1, min(n, _MOST_MARKS)).astype(np.intp))
+    axes.plot(x[kept], y[kept], ls="", marker="o", ms=3, color=BLUE, alpha=0.6, mew=0)
