@@ -186,7 +186,7 @@ def display_estimates(
     form = percent if as_percent else number
     unit = " %" if as_percent else ""
     level = frame["conf_level"].dropna().unique()
-    cover = f"{level[0]:.0%} " if len(level) == 1 else ""
+    cover = f"{level_text(level[0])} " if len(level) == 1 else ""
     shown[f"{heading}{unit} ({cover}interval)"] = [
         estimate_text(row["estimate"], row["conf_low"], row["conf_high"], form)
         for row in frame.to_dict("records")
@@ -207,7 +207,12 @@ def share_text(row: Any, *, also: str = "") -> str:
     """Write a share in a sentence: ``35.3% (90% interval 32.7 to 37.6)``, with `also` after it."""
     level, low, high = row["conf_level"], percent(row["conf_low"]), percent(row["conf_high"])
     ending = f"; {also}" if also else ""
-    return f"{percent(row['estimate'])}% ({level:.0%} interval {low} to {high}{ending})"
+    return f"{percent(row['estimate'])}% ({level_text(level)} interval {low} to {high}{ending})"
+
+
+def level_text(level: float) -> str:
+    """Write a coverage as per cent with as many decimals as it has: ``95%``, ``97.5%``."""
+    return f"{100 * float(level):.6g}%"
 
 
 def percent(value: float) -> str:

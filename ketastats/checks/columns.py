@@ -63,7 +63,18 @@ def not_numbers(frame: pd.DataFrame, names: Sequence[str], *, table: str) -> lis
                 )
             )
         others = bad[~signs.to_numpy()]
-        if others.size:
+        if others.size and pd.api.types.is_numeric_dtype(frame[name].dtype):
+            found.append(
+                problem(
+                    "infinite",
+                    table,
+                    name,
+                    others,
+                    "infinite",
+                    "Correct the cells, or leave them empty if nothing was recorded",
+                )
+            )
+        elif others.size:
             found.append(
                 problem(
                     "not_a_number",

@@ -27,6 +27,7 @@ from ketastats.results import (
     TabularResult,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
     percent,
     share_text,
@@ -354,7 +355,7 @@ def _value_in_words(row: pd.Series, *, ratio: bool) -> str:
     if ratio:
         low, high = number(row["conf_low"]), number(row["conf_high"])
         value = "not known" if pd.isna(row["estimate"]) else number(row["estimate"])
-        return f"{value} ({row['conf_level']:.0%} interval {low} to {high})"
+        return f"{value} ({level_text(row['conf_level'])} interval {low} to {high})"
     if _between(row):
         highest = share_text({**row, "estimate": row["bound_high"]})
         return f"between {percent(row['bound_low'])} and {highest}"

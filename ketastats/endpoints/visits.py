@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ketastats.checks.columns import require_columns
+from ketastats.checks.columns import not_numbers, refuse, require_columns
 from ketastats.errors import DataError, UsageError, problem, unknown_name
 
 WINDOW_RULE = (
@@ -87,9 +87,13 @@ def select_visits(
         As `select_visit`, and if no visit is after baseline.
     """
     require_columns(scores, ["usubjid", "paramcd", "avisit", "afrlt"], table="scores")
+    refuse(not_numbers(scores, ["afrlt"], table="scores"), source="The table of scores")
+    held = sorted(scores["paramcd"].dropna().unique())
+    if instrument is not None and instrument not in held:
+        raise unknown_name("instrument in this table", str(instrument), held)
     chosen = scores if instrument is None else scores[scores["paramcd"].eq(instrument)]
     times = chosen.groupby("avisit", observed=True)["afrlt"].median().sort_values(kind="stable")
-    names = [str(name) for name in times.index[times > 0]] if visits is None else list(visits)
+    names = list(times.index[times > 0]) if visits is None else list(dict.fromkeys(visits))
     if not names:
         raise UsageError("No visit is after baseline, at which afrlt is 0")
     parts = [select_visit(scores, name, subjects=subjects, instrument=instrument) for name in names]

@@ -14,7 +14,7 @@ from ketastats.checks.columns import missing_columns, refuse
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.denominators import MISSING, rules_behind, yes_no
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
+from ketastats.results import TabularResult, display_estimates, in_shared_words, level_text, percent
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.standardised_risks import (
     StandardisedRisks,
@@ -56,7 +56,7 @@ class AdjustedRateDifference(TabularResult):
         endpoint = row["endpoint"].replace("_", " ").capitalize()
         return (
             f"{endpoint}, {row['term']}, adjusted for {row['covariates']}: "
-            f"{percent(row['estimate'])} percentage points ({row['conf_level']:.0%} interval "
+            f"{percent(row['estimate'])} percentage points ({level_text(row['conf_level'])} interval "
             f"{percent(row['conf_low'])} to {percent(row['conf_high'])})"
         )
 

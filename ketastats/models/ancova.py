@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketastats.errors import UsageError, unknown_name
+from ketastats.checks.options import checked_level, require_choice
 from ketastats.models.linear_design import LinearDesign
 from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
 from ketastats.models.small_sample import SmallSample, small_sample
@@ -89,10 +89,8 @@ def ancova(
     Fisher RA (1932). Statistical Methods for Research Workers, 4th ed. MacKinnon JG, White H (1985). J
     Econom 29:305-325 (HC2, HC3).
     """
-    if vcov != "model" and vcov not in _ROBUST:
-        raise unknown_name("covariance of the coefficients", vcov, ("model", *_ROBUST))
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    require_choice("covariance of the coefficients", vcov, ("model", *_ROBUST))
+    checked_level(conf_level)
     rows = subject_rows(formula, data, subject=subject, visit=visit, at=at, reference=reference)
     variance = float(rows.design.outcome @ rows.design.outcome) / rows.spare
     mean = FittedMean(
@@ -110,7 +108,7 @@ def ancova(
         mean=mean,
         residual_sd=rows.design.scale * float(np.sqrt(variance)),
         sources=sources_of(data),
-        notes=rows.notes,
+        notes=(*rows.notes, *mean.inference.notes),
     )
 
 

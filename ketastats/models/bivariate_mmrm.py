@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from ketastats.checks.options import checked_level
 from ketastats.errors import DataError, UsageError, problem
 from ketastats.models.covariate_design import covariate_design, formula_variables
 from ketastats.models.linear_design import LinearDesign, linear_design
@@ -25,6 +26,7 @@ from ketastats.results import (
     count,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
     p_text,
 )
@@ -68,7 +70,7 @@ class BivariateMmrm(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return one row per quantity and visit."""
         rows = self.frame.to_dict("records")
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         return pd.DataFrame(
             {
                 "": [str(row["term"]) for row in rows],
@@ -112,8 +114,7 @@ class BivariateMmrm(TabularResult):
         left = held.loc[("effect_left", self.first)]
         return (
             f"{self.first} and {self.second} at {last}: correlation {number(r['estimate'])} within arms; "
-            f"the difference between arms in {self.first} is {number(all_of['estimate'])}, and "
-            f"{number(left['estimate'])} between patients with equal {self.second}"
+            f"{_effect_words(all_of['estimate'], left['estimate'], self.first, self.second)}"
         )
 
 
@@ -167,8 +168,7 @@ def bivariate_mmrm(
     Verbeke G, Fieuws S, Molenberghs G, Davidian M (2014). Stat Methods Med Res 23:42-59 (joint models).
     Baron RM, Kenny DA (1986). J Pers Soc Psychol 51:1173-1182.
     """
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    checked_level(conf_level)
     if first == second:
         raise UsageError("Name two different outcomes")
     names = formula_variables(covariates)
@@ -182,7 +182,7 @@ def bivariate_mmrm(
         raise UsageError(f"{first} and {second} were not seen at the same visits")
     designs = [_design(rows, covariates, {of: reference}) for rows in both]
     fit = _fit(both, designs)
-    pair = _Pair(both, designs, fit, conf_level)
+    pair = _Pair(both, designs, fit, conf_level, _effects(designs, fit))
     differences = [pair.differences(k, of, visit, arm, reference) for k in (0, 1)]
     frame = in_shared_words(
         pair.rows(differences, first, second, visit), own=("quantity", "outcome", "visit")
@@ -194,7 +194,17 @@ def bivariate_mmrm(
         deviance=pair.deviance,
         sigma=pair.sigma(first, second),
         sources=sources_of(data),
-        notes=both[0].notes,
+        notes=tuple(f"{rows.outcome_name}: {note}" for rows in both for note in rows.notes),
+    )
+
+
+def _effect_words(whole: float, left: float, first: str, second: str) -> str:
+    """What is left of an effect, in words."""
+    if np.isnan(whole) or np.isnan(left):
+        return "the data do not tell the difference between arms in both"
+    return (
+        f"the difference between arms in {first} is {number(whole)}, and {number(left)} between "
+        f"patients with equal {second}"
     )
 
 
@@ -235,6 +245,17 @@ def _fit(both: list[RepeatedRows], designs: list[LinearDesign]) -> RepeatedFit:
         raise DataError("The table of visits", [found]) from None
 
 
+def _effects(designs: list[LinearDesign], fit: RepeatedFit) -> FixedEffects:
+    """Coefficients of both outcomes, with Kenward and Roger's covariance."""
+    here, second = fit.here, fit.curvature
+    p = here.products.columns
+    moved = second.products[:, :p, :p]
+    w = theta_covariance(second.observed)
+    adjusted = kenward_roger_covariance(here, moved, w, linear=False)
+    start = np.concatenate([design.least_squares for design in designs])
+    return FixedEffects(start + here.beta, here.bread, moved, w, adjusted)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     """The joint fit, seen as two outcomes."""
@@ -243,6 +264,7 @@ class _Pair:
     designs: list[LinearDesign]
     fit: RepeatedFit
     conf_level: float
+    effects: FixedEffects
 
     @property
     def deviance(self) -> float:
@@ -258,15 +280,6 @@ class _Pair:
         matrix = self.fit.here.covariance.matrices[0] * np.outer(scale, scale)
         return pd.DataFrame(matrix, index=names, columns=names)
 
-    def effects(self) -> FixedEffects:
-        here, second = self.fit.here, self.fit.curvature
-        p = here.products.columns
-        moved = second.products[:, :p, :p]
-        w = theta_covariance(second.observed)
-        adjusted = kenward_roger_covariance(here, moved, w, linear=False)
-        start = np.concatenate([design.least_squares for design in self.designs])
-        return FixedEffects(start + here.beta, here.bread, moved, w, adjusted)
-
     def embedded(self, rows: Floats, k: int) -> Floats:
         """Contrasts of one outcome's orthogonal columns as contrasts of both."""
         widths = [design.columns.shape[1] for design in self.designs]
@@ -277,7 +290,7 @@ class _Pair:
 
     def differences(self, k: int, of: str, visit: str, arm: str, reference: str) -> MeanDifferences:
         """Differences of arms by visit in one outcome."""
-        effects = self.effects()
+        effects = self.effects
         width = self.designs[0].columns.shape[1]
         cut = slice(0, width) if k == 0 else slice(width, None)
         own = FixedEffects(
@@ -323,7 +336,7 @@ class _Pair:
     ) -> list[dict[str, Any]]:
         """All quantities of all visits."""
         z = two_sided_quantile(self.conf_level)
-        effects = self.effects()
+        effects = self.effects
         made: list[dict[str, Any]] = []
         for t, when in enumerate(self.both[0].visits):
             moments = self.moments(t)
@@ -341,6 +354,8 @@ class _Pair:
             ]
             other = float(ours[1]["estimate"].iloc[0])
             left = _left(effects, lifted, moments, other, self.conf_level)
+            if any(np.isnan(frame["estimate"].iloc[0]) for frame in ours):
+                left = {name: left[name] for name in ("quantity", "method")}
             made.append({**left, **shared, "outcome": first})
         return [{**each, "term": _term(each, first, second)} for each in made]
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ketastats.checks.columns import column_names, refuse, require_columns
-from ketastats.errors import UsageError, problem, unknown_name
+from ketastats.checks.columns import column_names, not_numbers, refuse, require_columns
+from ketastats.checks.options import matched, require_column_name
+from ketastats.errors import UsageError, problem
 from ketastats.models.mmrm import Mmrm, fitted_mmrm
 from ketastats.models.repeated_fit import Constraint, RepeatedOptions, fit_model
 from ketastats.models.repeated_inference import fitted_mean
@@ -68,13 +69,22 @@ def constrained_longitudinal(
     Liang KY, Zeger SL (2000). Sankhya B 62:134-148. Liu GF, Lu K, Mogg R, Mallick M, Mehrotra DV (2009).
     Stat Med 28:2509-2530.
     """
+    for option, name in (
+        ("arm", arm),
+        ("visit", visit),
+        ("subject", subject),
+        ("outcome", outcome),
+    ):
+        require_column_name(option, name)
     require_columns(data, [outcome, arm, subject, visit], table="data")
-    levels = [str(level) for level in data[arm].dropna().unique()]
-    if str(reference) not in levels:
-        raise unknown_name("arm", str(reference), levels)
+    refuse(not_numbers(data, [outcome], table="data"), source="The table of visits")
+    data = data.assign(**{arm: data[arm].astype(object).map(str, na_action="ignore")})
+    levels = list(data[arm].dropna().unique())
+    first = matched("arm", reference, levels)
     if len(levels) < 2:
-        raise UsageError(f"There is one arm only, {levels[0]}: take mmrm()")
-    _require_baseline(data, outcome, visit, baseline)
+        raise UsageError("There is one arm only: take mmrm()")
+    before = matched("visit", baseline, data[visit].dropna().unique())
+    _require_baseline(data, outcome, visit, before)
     options = RepeatedOptions(
         codes=(covariance, *column_names(fallback)),
         df=df,
@@ -88,16 +98,16 @@ def constrained_longitudinal(
     options.check()
     if any(code.startswith("sp_") for code in options.codes):
         raise UsageError("Spatial covariances are fitted by mmrm()")
-    more = f" + {covariates}" if covariates.strip() else ""
+    more = f" + {covariates}" if covariates and covariates.strip() else ""
     model = fit_model(
-        f"{outcome} ~ {visit} + {visit}:{arm}{more}",
+        f"{outcome} ~ {_quoted(visit)} + {_quoted(visit)}:{_quoted(arm)}{more}",
         data,
         options,
         subject=subject,
         visit=visit,
         weights=None,
-        reference={arm: reference},
-        constraint=_one_baseline(arm, visit, baseline, reference, levels),
+        reference={arm: first},
+        constraint=_one_baseline(arm, visit, before, first, levels),
     )
     mean = fitted_mean(model, options, label=label, unit=unit)
     return fitted_mmrm(model, mean, options, data)
@@ -105,10 +115,10 @@ def constrained_longitudinal(
 
 def _require_baseline(data: pd.DataFrame, outcome: str, visit: str, baseline: Any) -> None:
     here = (data[visit] == baseline).to_numpy(dtype=bool, na_value=False)
-    if not here.any():
-        raise unknown_name("visit", str(baseline), [str(v) for v in data[visit].dropna().unique()])
     scores = data.loc[here, outcome].dropna()
-    if len(scores) and np.ptp(scores.to_numpy(dtype=float)) == 0:
+    if scores.empty:
+        raise UsageError(f"Nobody has an outcome at {baseline}")
+    if np.ptp(scores.to_numpy(dtype=float)) == 0:
         found = problem(
             "constant_baseline",
             "data",
@@ -129,8 +139,14 @@ def _one_baseline(
         if not {arm, visit} <= set(table.columns):
             return table
         early = (table[visit] == baseline).to_numpy(dtype=bool, na_value=False)
-        return table.assign(**{arm: table[arm].astype(object).mask(early, reference)})
+        named = table[arm].astype(object).map(str)
+        return table.assign(**{arm: named.mask(early, reference)})
 
     emptied = [f"{visit}[{baseline}]:{arm}[T.{level}]" for level in levels]
     note = f"All arms have one mean at {baseline} (constrained longitudinal data analysis)."
     return Constraint(recode, frozenset(emptied), note)
+
+
+def _quoted(name: str) -> str:
+    """A column's name as a formula writes it."""
+    return name if name.isidentifier() else f"`{name}`"

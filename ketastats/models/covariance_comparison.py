@@ -13,7 +13,15 @@ from ketastats.errors import DataError, UsageError
 from ketastats.models.linear_result import first_row
 from ketastats.models.mmrm import Mmrm, mmrm
 from ketastats.models.repeated_fit import COVARIANCES
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number, p_text
+from ketastats.results import (
+    TabularResult,
+    count,
+    estimate_text,
+    in_shared_words,
+    level_text,
+    number,
+    p_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +44,7 @@ class CovarianceComparison(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return one row per structure."""
         rows = self.frame.to_dict("records")
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         return pd.DataFrame(
             {
                 "Covariance": [str(row["term"]) for row in rows],
@@ -70,12 +78,13 @@ class CovarianceComparison(TabularResult):
     def __str__(self) -> str:
         held = self.frame.dropna(subset=["estimate"])
         if held.empty:
-            return f"{self.difference}: no covariance structure reached a maximum"
+            return f"{self.difference}: the data do not tell it"
         low, high = number(held["estimate"].min()), number(held["estimate"].max())
         best = held["term"].iloc[int(held["aic"].argmin())]
+        under = "structure" if len(held) == 1 else "structures"
         return (
             f"{self.difference} in {self.outcome} is {low} to {high} under {count(len(held))} covariance "
-            f"structures; the smallest AIC has {best}"
+            f"{under}; the smallest AIC has {best}"
         )
 
 

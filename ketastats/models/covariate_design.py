@@ -12,13 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketastats.checks.columns import missing_columns, missing_values, refuse
+from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
+from ketastats.checks.options import matched
 from ketastats.checks.positions import flagged
 from ketastats.errors import Problem, UsageError, unknown_name
 
 Floats = NDArray[np.float64]
 
 INTERCEPT = "Intercept"
+
+_TIMES = ("date", "datetime", "datetime64", "timedelta", "timedelta64", "period")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +68,8 @@ class CovariateDesign:
                 "holds a value that nobody had in the data the model was fitted to",
                 "Predict for the groups that were studied",
             )
+        numbers = [variable for variable in self.variables if variable not in self._levels]
+        found += not_numbers(table, numbers, table=name)
         refuse(found, source=f"The table of {name}")
         plain = _plain(table, self.variables, self._levels)
         return _numbers(self._spec.get_model_matrix(plain, context={}), self._spec, self.columns)
@@ -101,7 +106,9 @@ def covariate_design(
     parsed = _parsed(formula)
     variables = formula_variables(formula)
     refuse(_variable_problems(table, variables, name), source=f"The table of {name}")
+    _refuse_times(table, variables)
     groups = [variable for variable in variables if _is_text(table[variable])]
+    groups += _numbers_as_groups(parsed, formula, table, variables, groups)
     _require_mapping(reference, table, groups)
     levels = {
         variable: _levels_of(table[variable], variable, reference or {}) for variable in groups
@@ -144,7 +151,7 @@ def _parsed(formula: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _read(formula: str) -> Any:
-    from formulaic import Formula
+    from formulaic import Formula, SimpleFormula
 
     right = formula.strip().removeprefix("~")
     if "~" in right:
@@ -152,12 +159,15 @@ def _read(formula: str) -> Any:
             "formula is the right-hand side only: what comes before ~ is in the table's own columns"
         )
     try:
-        return Formula(f"1 + {right}" if right.strip() else "1")
+        parsed = Formula(f"1 + {right}" if right.strip() else "1")
     except Exception:  # formulaic raises several kinds, with colours in the text
         raise UsageError(
             f'The formula {formula!r} cannot be read; write it like "trt01a + age" or '
             '"C(trt01a) * log(age)"'
         ) from None
+    if not isinstance(parsed, SimpleFormula):
+        raise UsageError(f"The formula {formula!r} has several parts; leave out the |")
+    return parsed
 
 
 def _variable_problems(table: pd.DataFrame, variables: Sequence[str], name: str) -> list[Problem]:
@@ -209,17 +219,47 @@ def _require_contrasts(spec: Any) -> None:
         )
 
 
+def _refuse_times(table: pd.DataFrame, variables: Sequence[str]) -> None:
+    """Refuse dates and durations, which are neither numbers nor groups."""
+    for variable in variables:
+        kind = table[variable].dtype
+        timed = pd.api.types.is_datetime64_any_dtype(kind) or isinstance(kind, pd.PeriodDtype)
+        timed = timed or pd.api.types.is_timedelta64_dtype(kind)
+        if not timed and pd.api.types.is_object_dtype(kind):
+            timed = pd.api.types.infer_dtype(table[variable], skipna=True) in _TIMES
+        if timed:
+            raise UsageError(
+                f"{variable} is a date or a duration: turn it into a number or into groups"
+            )
+
+
+def _numbers_as_groups(
+    parsed: Any, formula: str, table: pd.DataFrame, variables: Sequence[str], groups: Sequence[str]
+) -> list[str]:
+    """Columns of numbers that the formula takes as groups, as `C(dose)` does."""
+    if not any(str(factor).startswith("C(") for term in parsed for factor in term.factors):
+        return []
+    plain = {v: table[v].to_numpy() for v in variables if v not in groups}
+    held = {v: table[v].astype(object).to_numpy() for v in groups}
+    spec = _built(parsed, formula, pd.DataFrame({**plain, **held})).model_spec
+    named = {_variable_of(factor.expr) for factor in spec.factor_contrasts}
+    return [variable for variable in plain if variable in named]
+
+
 def _levels_of(column: pd.Series, variable: str, reference: Mapping[str, Any]) -> list[Any]:
     """Groups in order: as declared or sorted, with the reference first."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = list(column.cat.categories[np.unique(column.cat.codes)])
     else:
-        levels = sorted(column.unique(), key=str)
+        try:
+            levels = list(column.unique())
+        except TypeError:
+            raise UsageError(f"{variable} holds lists or tables, which make no groups") from None
+        numeric = pd.api.types.is_numeric_dtype(column.dtype)
+        levels = sorted(levels) if numeric else sorted(levels, key=str)
     if variable not in reference:
         return levels
-    first = reference[variable]
-    if first not in levels:
-        raise unknown_name(f"group in {variable}", str(first), [str(level) for level in levels])
+    first = matched(f"group in {variable}", reference[variable], levels)
     return [first, *(level for level in levels if level != first)]
 
 
@@ -237,8 +277,6 @@ def _plain(
             columns[variable] = pd.Categorical.from_codes(
                 moved[codes], categories=pd.Index(levels[variable])
             )
-        elif pd.api.types.is_datetime64_any_dtype(column.dtype):
-            raise UsageError(f"{variable} is a date: turn it into a number or into groups")
         else:
             columns[variable] = column.to_numpy(dtype=float)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ketastats.checks.columns import column_names
 from ketastats.checks.intervals import CENSORED, require_intervals
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError
 from ketastats.models.event_intervals import (
     COMPETING,
@@ -24,13 +25,13 @@ from ketastats.models.event_intervals import (
     require_assessed,
     table_notes,
 )
-from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
     count,
     duration,
     in_shared_words,
+    level_text,
     percent,
     span_text,
 )
@@ -68,7 +69,7 @@ class CumulativeIncidence(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group and time, one column per event, those sought first."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%} limits"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])} limits"
         rows: dict[tuple[str, float], dict[str, str]] = {}
         for row in self._sought_first().to_dict("records"):
             key = (str(row["group"]), float(row["time"]))
@@ -255,5 +256,5 @@ def _sentence(row: Mapping[Any, Any]) -> str:
     limit = span_text(row["conf_low"], row["conf_high"], percent)
     return (
         f"{group}{_event_text(row['event'])} first by {duration(row['time'])} in {bounds} "
-        f"({row['conf_level']:.0%} limits {limit}; n {row['n']})"
+        f"({level_text(row['conf_level'])} limits {limit}; n {row['n']})"
     )

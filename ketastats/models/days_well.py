@@ -21,7 +21,7 @@ from ketastats.checks.positions import flagged
 from ketastats.endpoints.well_time import CHANGES
 from ketastats.errors import Problem, problem
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, in_shared_words
+from ketastats.results import TabularResult, count, in_shared_words, level_text
 from ketastats.stats.well_share import mean_within_bounds
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class DaysWell(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return one row per group, in days."""
         rows = self.frame.to_dict("records")
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         return pd.DataFrame(
             {
                 "Group": self.frame["term"].map(str),
@@ -65,7 +65,7 @@ class DaysWell(TabularResult):
 
         shown = self.frame.rename(columns={"conf_low": "new_low", "conf_high": "new_high"})
         shown = shown.rename(columns={"days_low": "conf_low", "days_high": "conf_high"})
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         span = f"of {self._span():.4g} days"
         label = f"Mean days {self._well()} {span} (thick: bounds; thin: {level} limits)"
         axes = draw_forest(shown, ax, xlabel=label)
@@ -84,7 +84,8 @@ class DaysWell(TabularResult):
             limits = (
                 "no limits"
                 if pd.isna(found["conf_low"]) or pd.isna(found["conf_high"])
-                else f"{found['conf_level']:.0%} limits {found['conf_low']:.1f} to {found['conf_high']:.1f}"
+                else f"{level_text(found['conf_level'])} limits {found['conf_low']:.1f} to "
+                f"{found['conf_high']:.1f}"
             )
             parts.append(
                 f"{group}between {found['days_low']:.1f} and {found['days_high']:.1f} ({limits}; "

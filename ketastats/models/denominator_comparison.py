@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketastats.models.response_rate import response_rate
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, percent, share_text
+from ketastats.results import TabularResult, count, estimate_text, level_text, percent, share_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ class DenominatorComparison(TabularResult):
             .rename_axis(columns=None)
         )
         titles = {
-            name: f"{name} % ({level:.0%} interval)"
+            name: f"{name} % ({level_text(level)} interval)"
             for name in wide.columns
             if name != "denominator"
         }

@@ -21,6 +21,7 @@ from ketastats.results import (
     display_estimates,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
 )
 from ketastats.stats.discrete_hazard import (
@@ -134,7 +135,7 @@ class DoseHazard(TabularResult):
     def __str__(self) -> str:
         rows = self.frame[self.frame["ratio"].notna()].to_dict("records")
         parts = [
-            f"{row['term']} {number(row['ratio'])} ({row['conf_level']:.0%} interval "
+            f"{row['term']} {number(row['ratio'])} ({level_text(row['conf_level'])} interval "
             f"{number(row['ratio_low'])} to {number(row['ratio_high'])})"
             for row in rows
         ]

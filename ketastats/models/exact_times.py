@@ -14,7 +14,6 @@ from ketastats.checks.columns import column_names, missing_columns, missing_valu
 from ketastats.checks.intervals import CENSORED, require_intervals, status_problems
 from ketastats.endpoints.intercurrent_events import KINDS
 from ketastats.errors import DataError, Problem, UsageError, problem, unknown_name
-from ketastats.stats.intervals import check_level
 
 _TABLE = "intervals"
 _SOURCE = "The table of intervals"
@@ -157,17 +156,6 @@ def _notes(intervals: pd.DataFrame, name: str, competing: NDArray[np.bool_]) -> 
             "limits and p-values are too optimistic."
         )
     return tuple(notes)
-
-
-def checked_level(conf_level: float) -> float:
-    """Return a coverage, or say that it is none."""
-    try:
-        check_level(conf_level)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"conf_level must be a number strictly between 0 and 1, such as 0.95, not {conf_level!r}"
-        ) from None
-    return float(conf_level)
 
 
 def require_events(data: ExactTimes) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from ketastats.errors import UsageError
@@ -59,7 +60,8 @@ class FitComparison(TabularResult):
 def _name(model: Mmrm, *, others: bool) -> str:
     """The covariance, and the size of the formula where formulas differ."""
     formula = f", {len(model.mean.design.kept)} coefficients" if others else ""
-    return f"{COVARIANCES[model.covariance]}{formula}"
+    by = model.options.covariance_by
+    return f"{COVARIANCES[model.covariance]}{f' by {by}' if by else ''}{formula}"
 
 
 def _number(value: float) -> str:
@@ -78,11 +80,9 @@ def likelihood_ratio(larger: Mmrm, simpler: Mmrm) -> FitComparison:
     ]
     difference = simpler.deviance - larger.deviance
     df = sizes[0] - sizes[1]
-    if df <= 0 or difference < -1e-6:
+    if df <= 0:
         raise UsageError(
-            "The model given is not a simpler one nested in this: it has "
-            f"{sizes[1]} parameters against {sizes[0]}, and −2 log-likelihood {simpler.deviance:.4f} "
-            f"against {larger.deviance:.4f}"
+            f"The model given is not a simpler one: it has {sizes[1]} parameters against {sizes[0]}"
         )
     rows = [
         {
@@ -119,14 +119,63 @@ def likelihood_ratio(larger: Mmrm, simpler: Mmrm) -> FitComparison:
 
 
 def _require_comparable(larger: Mmrm, simpler: Mmrm) -> None:
+    if not isinstance(simpler, type(larger)):
+        raise UsageError("compare() takes a model fitted by mmrm()")
     if larger.options.reml != simpler.options.reml:
         raise UsageError("One model is fitted by REML, the other by maximum likelihood")
-    same = len(larger.fitted.rows.outcome) == len(simpler.fitted.rows.outcome) and np.array_equal(
-        larger.fitted.rows.outcome, simpler.fitted.rows.outcome
-    )
-    if not same:
+    if not _same_rows(larger, simpler):
         raise UsageError("The models were not fitted to the same rows in the same order")
     if larger.options.reml and larger.mean.design.names != simpler.mean.design.names:
         raise UsageError(
             "Restricted likelihoods of different formulas are not comparable: fit both with reml=False"
         )
+    if not (_nested_means(larger, simpler) and _nested_covariances(larger, simpler)):
+        raise UsageError(
+            "The model given is not a simpler one nested in this, so their ratio has no chi-square law; "
+            "compare their aic or bic"
+        )
+
+
+def _same_rows(larger: Mmrm, simpler: Mmrm) -> bool:
+    ours, theirs = larger.fitted.rows, simpler.fitted.rows
+    pairs = [
+        (ours.outcome, theirs.outcome),
+        (ours.subject, theirs.subject),
+        (ours.visit, theirs.visit),
+        (_weights(larger), _weights(simpler)),
+    ]
+    return all(a.shape == b.shape and np.array_equal(a, b) for a, b in pairs)
+
+
+def _weights(model: Mmrm) -> NDArray[np.float64]:
+    weights = model.fitted.rows.weights
+    return np.ones(len(model.fitted.rows.outcome)) if weights is None else weights
+
+
+def _nested_means(larger: Mmrm, simpler: Mmrm) -> bool:
+    """Whether every column of the simpler design is a sum of the larger one's."""
+    ours, theirs = larger.mean.design.columns, simpler.mean.design.columns  # orthogonal, length n
+    n = len(ours)
+    rest = theirs - ours @ (ours.T @ theirs) / n
+    return bool((np.square(rest).sum(axis=0) < 1e-12 * n).all())
+
+
+def _nested_covariances(larger: Mmrm, simpler: Mmrm) -> bool:
+    """Whether every matrix of the simpler structure is one of the larger structure."""
+    by = (larger.options.covariance_by, simpler.options.covariance_by)
+    if by[1] is not None and by[0] != by[1]:
+        return False
+    ours, theirs = larger.covariance, simpler.covariance
+    return theirs == ours or theirs in _HOLDS.get(ours, ())
+
+
+_HOLDS = {
+    "us": ("toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"),
+    "toeph": ("toep", "ar1", "ar1h", "cs", "csh"),
+    "adh": ("ad", "ar1", "ar1h"),
+    "ar1h": ("ar1",),
+    "csh": ("cs",),
+    "toep": ("ar1", "cs"),
+    "ad": ("ar1",),
+}
+"""Structures that are special cases of others."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError
-from ketastats.models.exact_times import ExactTimes, checked_level, exact_times
+from ketastats.models.exact_times import ExactTimes, exact_times
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -19,6 +20,7 @@ from ketastats.results import (
     duration,
     estimate_text,
     in_shared_words,
+    level_text,
     percent,
 )
 from ketastats.stats.product_limit import ProductLimit, survival_limits
@@ -51,7 +53,7 @@ class KaplanMeier(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group: medians as times, shares in per cent."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         medians = self.frame[self.frame["quantity"] == "median"]
         shown = pd.DataFrame(
             {
@@ -280,7 +282,7 @@ def _median_sentence(row: Mapping[Any, Any]) -> str:
             f"not reached by {duration(row['followed_to'])} ({row['events']} of {row['n']} had it)"
         )
     return (
-        f"{duration(row['estimate'])} ({row['conf_level']:.0%} interval "
+        f"{duration(row['estimate'])} ({level_text(row['conf_level'])} interval "
         f"{limits_text(row['conf_low'], row['conf_high'])}; {row['events']} of {row['n']} had it)"
     )
 

@@ -93,7 +93,8 @@ def linear_design(
     solved = q.T @ y
     rest = y - q @ solved
     rest = rest - q @ (q.T @ rest)  # once more, for what rounding left
-    scale = float(np.sqrt(rest @ rest / n))
+    size = max(float(np.abs(rest).max(initial=0.0)), 1e-300)
+    scale = size * float(np.sqrt((rest / size) @ (rest / size) / n))
     exact = scale <= _FITTED * max(float(np.abs(y).max(initial=0.0)), 1e-300)
     safe = 1.0 if exact else scale
     inverse = np.linalg.solve(r, np.eye(len(kept)))

@@ -21,6 +21,7 @@ from ketastats.results import (
     count,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
     p_text,
 )
@@ -82,7 +83,8 @@ class FittedMean:
         df = self.inference.one(lifted)
         with np.errstate(invalid="ignore", divide="ignore"):
             estimate = np.where(told, kept @ self.coefficients, nan)
-            se = np.where(told & (variance > 0), np.sqrt(np.maximum(variance, 0)), nan)
+            known = told & (variance > 0) & ~np.isnan(df)
+            se = np.where(known, np.sqrt(np.maximum(variance, 0)), nan)
             t = estimate / se
         half = se * stdtrit(df, 0.5 + self.conf_level / 2)
         return {
@@ -232,9 +234,10 @@ class LinearResult(TabularResult):
             for name, weight in each.items():
                 if name not in place:
                     raise unknown_name("coefficient", str(name), columns)
-                if not isinstance(weight, (int, float)) or not np.isfinite(weight):
+                value = float(weight) if pd.api.types.is_number(weight) else nan  # type: ignore[arg-type]
+                if not np.isfinite(value):
                     raise UsageError(f"The weight of {name} in {label!r} must be a number")
-                row[place[name]] = weight
+                row[place[name]] = value
         return [str(label) for label in weights], rows
 
 
@@ -313,7 +316,9 @@ def joint_test(mean: FittedMean, rows: Floats, term: str, *, sources: tuple[Any,
     if not used.size:
         raise UsageError(f"The data tell nothing about {term}")
     test = mean.inference.several(lifted[used])
-    notes = () if told.all() else ("Combinations that the data do not tell take no part.",)
+    notes = [] if told.all() else ["Combinations that the data do not tell take no part."]
+    if not np.isfinite(test.p_value):
+        notes.append("With so few subjects the method has no F law for this test.")
     row = {
         "term": term,
         "n": mean.subjects,
@@ -326,7 +331,7 @@ def joint_test(mean: FittedMean, rows: Floats, term: str, *, sources: tuple[Any,
         "method": mean.inference.method,
     }
     frame = in_shared_words([row], own=("denominator_df", "scale"))
-    return JointTest(frame, sources=sources, notes=notes)
+    return JointTest(frame, sources=sources, notes=tuple(notes))
 
 
 def _spanning(rows: Floats) -> NDArray[np.intp]:
@@ -348,7 +353,7 @@ def first_row(frame: pd.DataFrame) -> dict[str, Any]:
 
 def display_tests(frame: pd.DataFrame, *, heading: str) -> pd.DataFrame:
     """Rows with estimate and limits, standard error, degrees of freedom and p, as text."""
-    level = f"{frame['conf_level'].iloc[0]:.0%}"
+    level = f"{level_text(frame['conf_level'].iloc[0])}"
     rows = frame.to_dict("records")
     return pd.DataFrame(
         {
@@ -372,7 +377,7 @@ def interval_text(row: Mapping[Any, Any]) -> str:
     if pd.isna(row["conf_low"]):
         return number(row["estimate"])
     low, high = number(row["conf_low"]), number(row["conf_high"])
-    return f"{number(row['estimate'])} ({row['conf_level']:.0%} interval {low} to {high})"
+    return f"{number(row['estimate'])} ({level_text(row['conf_level'])} interval {low} to {high})"
 
 
 def _df(value: float) -> str:

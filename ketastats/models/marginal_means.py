@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import column_names
+from ketastats.checks.options import require_choice
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.linear_result import (
     FittedMean,
@@ -20,7 +21,7 @@ from ketastats.models.linear_result import (
     interval_text,
     joint_test,
 )
-from ketastats.results import Statement, TabularResult, number
+from ketastats.results import Statement, TabularResult, level_text, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,6 +71,8 @@ class MarginalMeans(TabularResult):
             where = "".join(f", {cell[name]}" for name in others)
             labels.append(f"{cell[of]} minus {reference}{where}")
             own.append([self.frame[name].iloc[k] for name in self.by])
+        if str(arm) == str(reference):
+            raise UsageError(f"{reference} cannot be compared with itself")
         if not rows:
             raise unknown_name(f"group in {of}", str(arm), sorted(set(cells[of])))
         columns = dict(zip(self.by, map(list, zip(*own, strict=True)), strict=True))
@@ -83,6 +86,7 @@ class MarginalMeans(TabularResult):
             rows=made,
             of=of,
             reference=str(reference),
+            random=bool(self.added.any()),
             sources=self.sources,
             notes=self.notes,
         )
@@ -128,9 +132,18 @@ class MeanDifferences(TabularResult):
     rows: Floats = field(kw_only=True, repr=False)
     of: str = field(kw_only=True)
     reference: str = field(kw_only=True)
+    random: bool = field(kw_only=True)
 
     def joint(self) -> JointTest:
-        """Test that there is no difference anywhere."""
+        """Test that there is no difference anywhere.
+
+        Raises
+        ------
+        UsageError
+            If covariates were taken as random: the F test counts the coefficients' variance only.
+        """
+        if self.random:
+            raise UsageError('The joint test is for covariates="fixed"')
         where = "at any visit" if self.mean.visit in self.by else f"in {self.of}"
         term = f"No difference from {self.reference} {where}"
         return joint_test(self.mean, self.rows, term, sources=self.sources)
@@ -145,7 +158,7 @@ class MeanDifferences(TabularResult):
         side = "lower" if row["estimate"] < 0 else "higher"
         return Statement(
             f"{at}{self.mean.outcome} was {number(abs(row['estimate']))} {self.mean.unit} {side} in "
-            f"{row[self.of]} than in {self.reference} ({row['conf_level']:.0%} interval "
+            f"{row[self.of]} than in {self.reference} ({level_text(row['conf_level'])} interval "
             f"{_span(row['conf_low'], row['conf_high'])})."
         )
 
@@ -239,12 +252,18 @@ def _check(
     if not names:
         raise UsageError("Name the columns of the cells: by=...")
     for name in [*names, *at]:
-        if name not in design.variables:
-            raise unknown_name("column of the formula", str(name), design.variables)
-    if weights not in WEIGHTS:
-        raise unknown_name("way of weighting", weights, WEIGHTS)
-    if covariates not in ("fixed", "random"):
-        raise unknown_name("kind of covariates", covariates, ("fixed", "random"))
+        require_choice("column of the formula", name, design.variables)
+    if len(set(names)) < len(names):
+        raise UsageError("Name each column of the cells once: by=...")
+    for name, value in at.items():
+        if name in names and not _listed(value):
+            raise UsageError(f"at={{{name!r}: ...}} must hold a value at least")
+        if name not in names and not pd.api.types.is_scalar(value):
+            raise UsageError(
+                f"{name} is not in by=, so at= needs one value for it; put it in by= to see several"
+            )
+    require_choice("way of weighting", weights, WEIGHTS)
+    require_choice("kind of covariates", covariates, ("fixed", "random"))
     if covariates == "random" and weights != "subjects":
         raise UsageError('covariates="random" goes with weights="subjects"')
     for name in names:
@@ -259,8 +278,12 @@ def _values(mean: FittedMean, name: str, at: Mapping[str, Any]) -> list[Any]:
         if isinstance(column.dtype, pd.CategoricalDtype):  # in their own order, not reference first
             return [level for level in column.cat.categories if level in set(levels)]
         return levels
-    value = at[name]
-    return list(value) if isinstance(value, (list, tuple, np.ndarray, pd.Series)) else [value]
+    return _listed(at[name])
+
+
+def _listed(value: Any) -> list[Any]:
+    """One value or several as a list."""
+    return [value] if pd.api.types.is_scalar(value) else list(value)
 
 
 def _grid_rows(

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names, refuse
+from ketastats.checks.options import checked_level
 from ketastats.endpoints.episodes import require_throughout
 from ketastats.errors import Problem, UsageError, problem
 from ketastats.models.at_risk_spans import checked_spans
-from ketastats.models.exact_times import checked_level, grouping
+from ketastats.models.exact_times import grouping
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -22,6 +23,7 @@ from ketastats.results import (
     duration,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
 )
 from ketastats.stats.mean_cumulative import MeanCumulativeCount as Curve
@@ -48,7 +50,7 @@ class MeanCumulativeCount(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per group."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         return pd.DataFrame(
             {
                 "Group": self.frame["term"].map(str),
@@ -85,7 +87,7 @@ class MeanCumulativeCount(TabularResult):
             text = f"{name}{number(row['estimate'])}"
             if not pd.isna(row["conf_low"]):
                 low, high = number(row["conf_low"]), number(row["conf_high"])
-                text += f" ({row['conf_level']:.0%} interval {low} to {high})"
+                text += f" ({level_text(row['conf_level'])} interval {low} to {high})"
             parts.append(text)
         return f"Mean number of events by {duration(self._horizon())}: {', '.join(parts)}"
 

@@ -247,7 +247,7 @@ def mmrm(
     JH (1997). Biometrics 53:983-997. Others in `ketastats.stats.repeated_measures`.
     """
     options = RepeatedOptions(
-        codes=(covariance, *([fallback] if isinstance(fallback, str) else fallback)),
+        codes=(covariance, *column_names(fallback)),
         df=df,
         reml=reml,
         vcov=vcov,
@@ -280,5 +280,5 @@ def fitted_mmrm(
         fitted=model,
         options=options,
         sources=sources_of(data),
-        notes=model.notes,
+        notes=(*model.notes, *mean.inference.notes),
     )

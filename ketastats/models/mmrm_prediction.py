@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ketastats.checks.columns import missing_columns, refuse
+from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
+from ketastats.checks.options import checked_level, require_choice
 from ketastats.checks.positions import flagged
-from ketastats.errors import UsageError, unknown_name
+from ketastats.errors import UsageError
 from ketastats.models.fitted_covariance import sigma_frame
 from ketastats.models.linear_result import FittedMean, shared_frame
 from ketastats.models.repeated_fit import RepeatedModel
@@ -50,28 +51,27 @@ def predicted(
     ----------
     Henderson CR (1975). Biometrics 31:423-447 (variance of a prediction from estimated means).
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of prediction", kind, KINDS)
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    require_choice("kind of prediction", kind, KINDS)
+    checked_level(conf_level)
     table = _with_visits(model, newdata, kind)
     rows = mean.design.rows_of(table, name="newdata")
     n = len(rows)
     inference = mean.estimates(rows)
     estimate, variance = inference["estimate"], inference["std_error"] ** 2
+    df = inference["df"]
     if kind == "new_outcome":
         visit = table[model.rows.visit_name].cat.codes.to_numpy()
         variance = variance + np.diag(sigma_frame(model).to_numpy())[visit]
     if kind == "given_seen":
-        estimate, variance = _given_seen(mean, model, table, rows)
-    half = np.sqrt(variance) * stdtrit(inference["df"], 0.5 + conf_level / 2)
+        estimate, variance, df = _given_seen(mean, model, table, rows)
+    half = np.sqrt(variance) * stdtrit(df, 0.5 + conf_level / 2)
     columns = {
         "row": np.arange(n),
         "term": [f"row {k + 1}" for k in range(n)],
         "n": model.rows.subjects,
         "estimate": estimate,
         "std_error": np.sqrt(variance),
-        "df": np.where(np.isnan(variance), nan, inference["df"]),
+        "df": np.where(np.isnan(variance), nan, df),
         "conf_low": estimate - half,
         "conf_high": estimate + half,
         "conf_level": conf_level,
@@ -87,6 +87,10 @@ def _with_visits(model: RepeatedModel, newdata: pd.DataFrame, kind: str) -> pd.D
     if kind == "given_seen":
         needed += [str(rows.subject_ids.name), rows.outcome_name]
     refuse(missing_columns(newdata, needed, table="newdata"), source=_SOURCE)
+    if kind == "given_seen":
+        found = not_numbers(newdata, [rows.outcome_name], table="newdata")
+        found += missing_values(newdata, [str(rows.subject_ids.name)], table="newdata")
+        refuse(found, source=_SOURCE)
     if rows.visit_name not in newdata.columns:
         return newdata.reset_index(drop=True)
     unknown = flagged(
@@ -108,8 +112,8 @@ def _with_visits(model: RepeatedModel, newdata: pd.DataFrame, kind: str) -> pd.D
 
 def _given_seen(
     mean: FittedMean, model: RepeatedModel, table: pd.DataFrame, rows: Floats
-) -> tuple[Floats, Floats]:
-    """Expected outcome of missed visits given those seen, and the variance of its error."""
+) -> tuple[Floats, Floats, Floats]:
+    """Expected outcome of missed visits given those seen, the variance of its error, and its df."""
     names = model.rows
     sigma = sigma_frame(model).to_numpy()
     visit = table[names.visit_name].cat.codes.to_numpy()
@@ -125,8 +129,7 @@ def _given_seen(
         "Keep one row per subject and visit",
     )
     refuse(found, source=_SOURCE)
-    kept = rows[:, mean.design.kept]
-    estimate, variance = outcome.copy(), np.full(len(outcome), nan)
+    estimate, variance, df = outcome.copy(), np.full(len(outcome), nan), np.full(len(outcome), nan)
     for at in table.groupby(subject, sort=False).indices.values():
         missed, seen = at[np.isnan(outcome[at])], at[~np.isnan(outcome[at])]
         if not missed.size:
@@ -134,12 +137,12 @@ def _given_seen(
         ahead = np.linalg.solve(
             sigma[np.ix_(visit[seen], visit[seen])], sigma[np.ix_(visit[seen], visit[missed])]
         ).T
-        rest = outcome[seen] - kept[seen] @ mean.coefficients
-        lever = kept[missed] - ahead @ kept[seen]
         left = (
             sigma[np.ix_(visit[missed], visit[missed])]
             - ahead @ sigma[np.ix_(visit[seen], visit[missed])]
         )
-        estimate[missed] = kept[missed] @ mean.coefficients + ahead @ rest
-        variance[missed] = np.diag(left) + ((lever @ mean.covariance) * lever).sum(axis=1)
-    return estimate, variance
+        moved = mean.estimates(rows[missed] - ahead @ rows[seen])  # the part that coefficients tell
+        estimate[missed] = moved["estimate"] + ahead @ outcome[seen]
+        variance[missed] = np.diag(left) + moved["std_error"] ** 2
+        df[missed] = moved["df"]
+    return estimate, variance, df

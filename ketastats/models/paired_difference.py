@@ -11,7 +11,7 @@ from ketastats.checks.columns import missing_columns, refuse
 from ketastats.errors import UsageError
 from ketastats.models.denominators import yes_no
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, display_estimates, in_shared_words, percent
+from ketastats.results import TabularResult, display_estimates, in_shared_words, level_text, percent
 from ketastats.stats.paired_proportions import mcnemar_test, tango_interval
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ class PairedRateDifference(TabularResult):
     def __str__(self) -> str:
         row = self.frame.iloc[0]
         return (
-            f"{row['term']}: {percent(row['estimate'])} percentage points ({row['conf_level']:.0%} interval "
-            f"{percent(row['conf_low'])} to {percent(row['conf_high'])}; {row['n']} pairs)"
+            f"{row['term']}: {percent(row['estimate'])} percentage points "
+            f"({level_text(row['conf_level'])} interval {percent(row['conf_low'])} to "
+            f"{percent(row['conf_high'])}; {row['n']} pairs)"
         )
 
 

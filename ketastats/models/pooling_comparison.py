@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketastats.models.pooled_rate import METHODS, pool_rates
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, estimate_text, percent
+from ketastats.results import TabularResult, estimate_text, level_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ class PoolingComparison(TabularResult):
         return pd.DataFrame(
             {
                 "Method": self.frame["term"],
-                f"Pooled rate % ({level:.0%} interval)": [
+                f"Pooled rate % ({level_text(level)} interval)": [
                     estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
                     for row in self.frame.to_dict("records")
                 ],

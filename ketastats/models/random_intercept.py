@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketastats.errors import UsageError, unknown_name
+from ketastats.checks.options import (
+    checked_level,
+    require_choice,
+    require_column_name,
+    require_flag,
+)
+from ketastats.errors import UsageError
 from ketastats.models.linear_design import LinearDesign
 from ketastats.models.linear_result import FittedMean, LinearResult, coefficient_frame
 from ketastats.models.repeated_fit import theta_covariance
@@ -103,12 +109,11 @@ def random_intercept(
     ----------
     Laird NM, Ware JH (1982). Biometrics 38:963-974. See `ketastats.stats.variance_components`.
     """
-    if df not in DF:
-        raise unknown_name("method of degrees of freedom", df, DF)
-    if information not in ("observed", "expected"):
-        raise unknown_name("information", information, ("observed", "expected"))
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    require_choice("method of degrees of freedom", df, DF)
+    require_choice("information", information, ("observed", "expected"))
+    require_flag("reml", reml)
+    require_column_name("cluster", cluster)
+    checked_level(conf_level)
     rows = subject_rows(
         formula,
         data,

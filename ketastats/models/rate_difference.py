@@ -18,6 +18,7 @@ from ketastats.results import (
     count,
     estimate_text,
     in_shared_words,
+    level_text,
     number,
     percent,
 )
@@ -109,7 +110,7 @@ class RateDifference(TabularResult):
                 {
                     "Measure": row["term"] + (" (percentage points)" if points else ""),
                     "n": count(row["n"]),
-                    f"{row['arm']} against {row['reference']} ({level:.0%} interval)": (
+                    f"{row['arm']} against {row['reference']} ({level_text(level)} interval)": (
                         str(self.number_needed_to_treat()) if row["term"] == _NNT else written
                     ),
                     "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.3f}",
@@ -140,7 +141,7 @@ class RateDifference(TabularResult):
         unit = " percentage points" if row["term"] == "risk difference" else ""
         return (
             f"{row['endpoint'].replace('_', ' ').capitalize()}, {row['arm']} against {row['reference']}: "
-            f"{row['term']} {form(row['estimate'])}{unit} ({row['conf_level']:.0%} interval "
+            f"{row['term']} {form(row['estimate'])}{unit} ({level_text(row['conf_level'])} interval "
             f"{form(row['conf_low'])} to {form(row['conf_high'])})"
         )
 

@@ -11,13 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from ketastats.checks.options import checked_level
 from ketastats.endpoints.episodes import require_throughout
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.at_risk_spans import checked_spans
 from ketastats.models.covariate_design import covariate_design, formula_variables
-from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number, p_text
+from ketastats.results import (
+    TabularResult,
+    count,
+    estimate_text,
+    in_shared_words,
+    level_text,
+    number,
+    p_text,
+)
 from ketastats.stats.cox import AliasedError, CoxFit, MonotoneLikelihoodError, cox_regression
 from ketastats.stats.intervals import two_sided_quantile
 
@@ -83,7 +91,7 @@ class RecurrentEvents(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return the ratios with their limits, and the standard errors of their logarithms."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         rows = self.frame.to_dict("records")
         return pd.DataFrame(
             {
@@ -107,7 +115,7 @@ class RecurrentEvents(TabularResult):
 
     def __str__(self) -> str:
         parts = [
-            f"{row['term']} {number(row['ratio'])} ({row['conf_level']:.0%} interval "
+            f"{row['term']} {number(row['ratio'])} ({level_text(row['conf_level'])} interval "
             f"{number(row['ratio_low'])} to {number(row['ratio_high'])})"
             for row in self.frame.to_dict("records")
         ]

@@ -18,6 +18,7 @@ from ketastats.results import (
     TabularResult,
     estimate_text,
     in_shared_words,
+    level_text,
     percent,
     share_text,
     text,
@@ -90,7 +91,7 @@ class ReliefByDose(TabularResult):
         shown = pd.DataFrame({title: self.frame[name].map(text) for name, title in labels.items()})
         if self.frame["group"].nunique() == 1 and self.frame["group"].iloc[0] == "all":
             shown = shown.drop(columns="Group")
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         rows = self.frame.to_dict("records")
         shown[f"Share by then % ({level} interval)"] = [
             estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)

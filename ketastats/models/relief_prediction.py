@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError
 from ketastats.models.covariate_design import CovariateDesign
 from ketastats.results import in_shared_words
@@ -89,8 +90,7 @@ def predicted_quantiles(
 
 
 def _quantile(conf_level: float) -> float:
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    checked_level(conf_level)
     return two_sided_quantile(conf_level)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ketastats.checks.columns import refuse
 from ketastats.checks.identity import duplicated_rows
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.covariate_design import CovariateDesign, covariate_design
 from ketastats.models.event_intervals import COMPETING, event_intervals
@@ -29,7 +30,7 @@ from ketastats.models.relief_fit import (
 from ketastats.models.relief_prediction import predicted_quantiles, predicted_survival
 from ketastats.plots.ratios import ratio_text
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words
+from ketastats.results import TabularResult, count, estimate_text, in_shared_words, level_text
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.turnbull_limits import IRREGULAR, ONE_EACH, schedule_kind
 
@@ -167,7 +168,7 @@ class ReliefRegression(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per coefficient: ratio, coefficient and p as text."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         ratio = f"{self._model.ratio.capitalize()} ({level} interval)"
         rows = [
             {
@@ -214,7 +215,7 @@ class ReliefRegression(TabularResult):
         return self.frame[self.frame["part"] == "coefficient"]
 
     def _ratio_sentence(self) -> str:
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         parts = []
         for row in self._ratios().to_dict("records"):
             shown = _ratio_cell(row, level=f"{level} interval ")
@@ -285,7 +286,7 @@ def relief_regression(
     103:253-271. Murphy SA, van der Vaart AW (2000). J Am Stat Assoc 95:449-465.
     """
     chosen = _checked_options(model, limits, std_errors)
-    z = two_sided_quantile(_checked_level(conf_level))
+    z = two_sided_quantile(checked_level(conf_level))
     event = _checked_table(intervals)
     design = covariate_design(intervals, formula, intercept=chosen.parametric, reference=reference)
     if not design.columns:
@@ -336,12 +337,6 @@ def _checked_options(model: str, limits: str, std_errors: str) -> RegressionMode
             "their information"
         )
     return chosen
-
-
-def _checked_level(conf_level: float) -> float:
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
-    return conf_level
 
 
 def _checked_table(intervals: pd.DataFrame) -> str:

@@ -10,9 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, estimate_text, in_shared_words, number, p_text
+from ketastats.results import (
+    TabularResult,
+    count,
+    estimate_text,
+    in_shared_words,
+    level_text,
+    number,
+    p_text,
+)
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.within_correlation import within_correlation
 
@@ -38,7 +47,7 @@ class RepeatedCorrelation(TabularResult):
     def display(self) -> pd.DataFrame:
         """Return the correlation as text."""
         row = self.frame.iloc[0]
-        level = f"{row['conf_level']:.0%}"
+        level = f"{level_text(row['conf_level'])}"
         return pd.DataFrame(
             {
                 "": [str(row["term"])],
@@ -66,10 +75,13 @@ class RepeatedCorrelation(TabularResult):
 
     def __str__(self) -> str:
         row = self.frame.iloc[0]
-        low, high = number(row["conf_low"]), number(row["conf_high"])
+        limits = ""
+        if not pd.isna(row["conf_low"]):
+            low, high = number(row["conf_low"]), number(row["conf_high"])
+            limits = f"{level_text(row['conf_level'])} interval {low} to {high}; "
         return (
             f"Within subjects, {self.first} and {self.second} have a correlation of "
-            f"{number(row['estimate'])} ({row['conf_level']:.0%} interval {low} to {high}; "
+            f"{number(row['estimate'])} ({limits}"
             f"{count(row['n'])} subjects, {count(row['pairs'])} pairs)"
         )
 
@@ -111,8 +123,7 @@ def repeated_correlation(
     ----------
     Bland JM, Altman DG (1995). BMJ 310:446. Bakdash JZ, Marusich LR (2017). Front Psychol 8:456.
     """
-    if not 0 < conf_level < 1:
-        raise UsageError(f"conf_level must lie strictly between 0 and 1, not {conf_level}")
+    checked_level(conf_level)
     if first == second:
         raise UsageError("Name two different measurements")
     refuse(missing_columns(data, [subject, first, second], table="data"), source=_SOURCE)
@@ -149,7 +160,8 @@ def repeated_correlation(
     left_out = data[subject].nunique() - len(ids)
     notes = []
     if left_out:
-        notes.append(f"{count(left_out)} subjects without two complete pairs take no part.")
+        verb = "subject takes" if left_out == 1 else "subjects take"
+        notes.append(f"{count(left_out)} {verb} no part, for want of two complete pairs.")
     return RepeatedCorrelation(
         in_shared_words([row], own=("slope", "pairs")),
         first=first,

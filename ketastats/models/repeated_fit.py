@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import refuse
-from ketastats.errors import DataError, UsageError, problem, unknown_name
+from ketastats.checks.options import checked_level, require_choice, require_flag
+from ketastats.errors import DataError, UsageError, problem
 from ketastats.models.covariate_design import covariate_design, formula_variables
 from ketastats.models.formulas import split_formula
 from ketastats.models.linear_design import LinearDesign, linear_design
@@ -66,16 +67,14 @@ class RepeatedOptions:
         """Refuse names that do not exist and options that do not go together."""
         check_methods(self.df, self.vcov)
         for code in self.codes:
-            if code not in COVARIANCES:
-                raise unknown_name("covariance", str(code), COVARIANCES)
+            require_choice("covariance", code, COVARIANCES)
         if any(code in SPATIAL for code in self.codes) != bool(self.coordinates):
             raise UsageError(
                 "Spatial covariances (sp_exp, sp_gau) need coordinates=, the others have no use for them"
             )
-        if self.information not in ("observed", "expected"):
-            raise unknown_name("information", self.information, ("observed", "expected"))
-        if not 0 < self.conf_level < 1:
-            raise UsageError(f"conf_level must lie strictly between 0 and 1, not {self.conf_level}")
+        require_choice("information", self.information, ("observed", "expected"))
+        checked_level(self.conf_level)
+        require_flag("reml", self.reml)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +249,9 @@ def _first_that_converges(
             refuse(thin if len(options.codes) == 1 else [], source="The table of visits")
             tried.append((code, _not_tried(thin[0].what)))
             continue
-        if code == "us" and (unpaired := _never_together(rows, products)):
+        if code not in _ONE_VARIANCE and (
+            unpaired := _never_seen(rows, products, pairs=code == "us")
+        ):
             tried.append((code, _not_tried(unpaired)))
             continue
         covariance: Covariance
@@ -271,14 +272,14 @@ def _not_tried(why: str) -> Attempt:
     return Attempt("not tried", 0, np.nan, np.nan, why)
 
 
-def _never_together(rows: RepeatedRows, products: CrossProducts) -> str:
-    """In words, the pairs of visits whose covariance no subject tells."""
+def _never_seen(rows: RepeatedRows, products: CrossProducts, *, pairs: bool) -> str:
+    """In words, the visits, or pairs of them, whose variance or covariance fewer than two subjects tell."""
     seen = products.seen.astype(float)
     said = []
     for code in range(max(len(rows.groups), 1)):
         here = products.group == code
         together = (seen[here] * products.subjects[here, None]).T @ seen[here]
-        for a, b in np.argwhere(np.triu(together < 2)):
+        for a, b in np.argwhere(np.triu(together < 2) if pairs else np.diag(np.diag(together) < 2)):
             pair = f"{rows.visits[a]} and {rows.visits[b]}" if a != b else f"{rows.visits[a]}"
             where = f" in {rows.groups[code]}" if rows.groups else ""
             said.append(f"{pair}{where}")
@@ -342,6 +343,11 @@ def _notes(
     said += _singular(rows, fit)
     if options.vcov != "model":
         said.append(_VCOV_NOTES[options.vcov])
+    if not options.reml and options.df.startswith("kenward_roger"):
+        said.append(
+            "Kenward and Roger derived their method for restricted likelihood; under maximum likelihood "
+            "it is an approximation."
+        )
     return said
 
 

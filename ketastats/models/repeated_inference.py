@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ketastats.errors import UsageError
 from ketastats.models.linear_result import FittedMean
 from ketastats.models.repeated_fit import RepeatedModel, RepeatedOptions, theta_covariance
 from ketastats.models.small_sample import SmallSample, small_sample
@@ -14,6 +15,7 @@ from ketastats.stats.cluster_sandwich import Sandwich, cluster_sandwich
 from ketastats.stats.fixed_effects import FixedEffects
 from ketastats.stats.kenward_roger import kenward_roger_covariance
 from ketastats.stats.leave_one_out import jackknife_covariance
+from ketastats.stats.repeated_measures_fit import NotConvergedError
 
 Floats = NDArray[np.float64]
 
@@ -54,20 +56,32 @@ def _inference(
         sandwich = _sandwich(model, "cr3" if options.vcov == "jackknife" else options.vcov)
         covariance = sandwich.covariance
         if options.vcov == "jackknife":
-            covariance = jackknife_covariance(
-                model.fit,
-                model.covariance,
-                model.layout,
-                model.design.columns,
-                model.design.outcome,
-                progress=progress,
-            )
+            covariance = _jackknife(model, progress)
     beta = model.design.least_squares + here.beta
     effects = FixedEffects(beta, here.bread, moved, w, covariance)
     how = options.df if options.vcov == "model" else f"{options.vcov}, {options.df}"
     return small_sample(
         effects, options.df, sandwich=sandwich, fixed_df=_counted_df(model, options.df), method=how
     )
+
+
+def _jackknife(model: RepeatedModel, progress: Callable[[int, int], None] | None) -> Floats:
+    design = model.design
+    try:
+        return jackknife_covariance(
+            model.fit,
+            model.covariance,
+            model.layout,
+            design.columns,
+            design.outcome,
+            progress=progress,
+        )
+    except NotConvergedError:
+        raise UsageError(
+            "The jackknife needs a fit without each subject, and without one of them there is none: "
+            "a coefficient may rest on that subject alone (the only one of a site). Take a simpler "
+            'formula, or vcov="cr2"'
+        ) from None
 
 
 def _sandwich(model: RepeatedModel, correction: str) -> Sandwich:

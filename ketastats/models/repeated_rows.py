@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
 from ketastats.checks.identity import require_one_period
+from ketastats.checks.options import require_column_name
 from ketastats.errors import Problem, UsageError, problem
 from ketastats.results import count
 
@@ -27,7 +28,8 @@ class RepeatedRows:
     """Rows that have an outcome, with codes of subject and visit.
 
     `table` holds them with the visit as ordered categories; `visits` are these in order. `group`,
-    `weights` and `position` are there where asked for. `unseen` subjects have no outcome at all.
+    `weights` and `position` are there where asked for. `unseen` subjects have no outcome at all;
+    `guessed` says that the order of visits was read from names of several kinds.
     """
 
     table: pd.DataFrame
@@ -44,6 +46,7 @@ class RepeatedRows:
     position: Floats | None
     unseen: int
     empty: int
+    guessed: bool
 
     @property
     def subjects(self) -> int:
@@ -62,6 +65,11 @@ class RepeatedRows:
             said.append(
                 f"{count(self.empty)} {verb} no outcome: the estimates hold if what was missed depends "
                 "only on what was seen (missing at random)."
+            )
+        if self.guessed:
+            said.append(
+                f"Visits were put in this order by their names: {', '.join(map(str, self.visits))}. If it "
+                "is another, declare it: pd.Categorical(..., categories=[...])."
             )
         return tuple(said)
 
@@ -85,9 +93,18 @@ def repeated_rows(
         If a column is missing, text or empty where it must not be; if a subject has two rows at one
         visit or changes group; if fewer than two visits or nobody has an outcome.
     """
+    for option, name in (("subject", subject), ("visit", visit)):
+        require_column_name(option, name)
+    for option, chosen in (("covariance_by", group), ("weights", weights)):
+        if chosen is not None:
+            require_column_name(option, chosen)
     needed = dict.fromkeys([outcome, subject, visit, *covariates])
     needed |= dict.fromkeys([*coordinates, *(name for name in (group, weights) if name)])
     refuse(missing_columns(data, list(needed), table=_TABLE), source=_SOURCE)
+    if data.columns.has_duplicates:
+        twice_named = data.columns[data.columns.duplicated()].intersection(list(needed))
+        if len(twice_named):
+            raise UsageError(f"The table has two columns called {twice_named[0]}: rename one")
     if outcome in (subject, visit):
         raise UsageError(f"{outcome} cannot be the outcome and say who or when")
     require_one_period(data, table="visits")
@@ -103,7 +120,7 @@ def repeated_rows(
     refuse(found, source=_SOURCE)
     if not at.size:
         raise UsageError(f"Nobody has an outcome: {outcome} is empty in every row")
-    order = visit_order(table, visit) if visit != "avisit" else visit_order(data.iloc[at], visit)
+    order, guessed = visit_order(data, at, table[visit])
     _require_visits(order)
     visit_code = _codes(table[visit], order)
     position = table[list(coordinates)].to_numpy(dtype=float) if coordinates else None
@@ -127,6 +144,7 @@ def repeated_rows(
         position=position,
         unseen=0 if seen.all() else data[subject].nunique() - len(ids),
         empty=len(seen) - len(at),
+        guessed=guessed,
     )
 
 
@@ -169,26 +187,60 @@ def _twice(
     ]
 
 
-def visit_order(data: pd.DataFrame, visit: str) -> list[object]:
-    """Visits in order: as declared, as numbers, by `avisitn` or by the numbers in their names."""
-    column = data[visit]
-    present = list(pd.unique(column.dropna()))
+def visit_order(data: pd.DataFrame, at: Ints, column: pd.Series) -> tuple[list[object], bool]:
+    """Visits in order, and whether that was guessed from names of several kinds.
+
+    The order is the one declared, of numbers, of `avisitn` or else of the median `afrlt` for `avisit`, or
+    of the numbers in the names. `column` holds the visits of the rows `at` of the table.
+    """
+    present = list(column.unique())
     if isinstance(column.dtype, pd.CategoricalDtype):
         held = set(present)
-        return [level for level in column.cat.categories if level in held]
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return sorted(present)
-    if visit == "avisit" and "avisitn" in data.columns:
-        numbers = data.groupby(visit)["avisitn"].agg(["min", "max"])
-        if (numbers["min"] == numbers["max"]).all() and numbers["min"].is_unique:
-            return list(numbers["min"].sort_values().index)
-    return sorted(present, key=_natural)
+        return [level for level in column.cat.categories if level in held], False
+    if not all(isinstance(name, str) for name in present):
+        return sorted(present), False
+    if column.name == "avisit":
+        for found in (_by_number(data, at), _by_time(data, at)):
+            if found is not None:
+                return found, False
+    kinds = {re.sub(_NUMBER, "", str(name).casefold()) for name in present}
+    return sorted(present, key=_natural), len(kinds) > 1
+
+
+def _by_number(data: pd.DataFrame, at: Ints) -> list[object] | None:
+    """Visits by `avisitn`, if each has one number of its own."""
+    if "avisitn" not in data.columns:
+        return None
+    data = data[["avisit", "avisitn"]].iloc[at]
+    numbers = pd.to_numeric(data["avisitn"].astype(str), errors="coerce")
+    held = numbers.groupby(data["avisit"].astype(object)).agg(["min", "max"])
+    if held.isna().to_numpy().any() or not (held["min"] == held["max"]).all():
+        return None
+    return list(held["min"].sort_values().index) if held["min"].is_unique else None
+
+
+def _by_time(data: pd.DataFrame, at: Ints) -> list[object] | None:
+    """Visits by their median `afrlt`, if all have one."""
+    if "afrlt" not in data.columns or not pd.api.types.is_numeric_dtype(data["afrlt"].dtype):
+        return None
+    data = data[["avisit", "afrlt"]].iloc[at]
+    times = data["afrlt"].groupby(data["avisit"].astype(object)).median()
+    if times.isna().any() or not times.is_unique:
+        return None
+    return list(times.sort_values().index)
+
+
+_NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?|\d+(?:\.\d+)?"
 
 
 def _natural(name: object) -> list[tuple[int, float, str]]:
-    """Sorting key by which "Week 2" comes before "Week 10"."""
-    parts = re.split(r"(\d+(?:\.\d+)?)", str(name).casefold())
-    return [(0, float(part), "") if k % 2 else (1, 0.0, part) for k, part in enumerate(parts)]
+    """Sorting key by which "Week 2" comes before "Week 10", and "Day -1" before "Day 1"."""
+    words = str(name).casefold()
+    parts, end = [], 0
+    for found in re.finditer(_NUMBER, words):
+        parts += [(1, 0.0, words[end : found.start()]), (0, float(found.group()), "")]
+        end = found.end()
+    return [*parts, (1, 0.0, words[end:])]
 
 
 def _require_visits(order: Sequence[object]) -> None:
@@ -227,6 +279,12 @@ def _groups(
         remedy = "A subject's covariance is of one group: choose a column that does not change"
         found = problem("group_changes", _TABLE, group, changed, what, remedy)
         refuse([found], source=_SOURCE)
+    sizes = np.bincount(codes[np.unique(subject, return_index=True)[1]], minlength=len(labels))
+    if sizes.min() < 2:
+        raise UsageError(
+            f"{int((sizes < 2).sum())} of the {len(labels)} groups of {group} have fewer than two subjects, "
+            "which is too few for a covariance of their own"
+        )
     return codes.astype(np.intp), tuple(labels)
 
 

@@ -11,11 +11,12 @@ import pandas as pd
 from scipy.special import ndtr
 
 from ketastats.checks.columns import column_names, refuse
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError, problem, unknown_name
-from ketastats.models.exact_times import ExactTimes, checked_level, exact_times, require_groups
+from ketastats.models.exact_times import ExactTimes, exact_times, require_groups
 from ketastats.models.kaplan_meier import curves_of, in_words, limits_text
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, count, duration, in_shared_words, p_text
+from ketastats.results import TabularResult, count, duration, in_shared_words, level_text, p_text
 from ketastats.stats.intervals import two_sided_quantile
 from ketastats.stats.product_limit import ProductLimit, kaplan_meier
 from ketastats.stats.restricted_mean import MeanTime, difference_of, pooled
@@ -39,7 +40,7 @@ class RestrictedMean(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return means and differences as times."""
-        level = f"{self.frame['conf_level'].iloc[0]:.0%}"
+        level = f"{level_text(self.frame['conf_level'].iloc[0])}"
         rows = self.frame.to_dict("records")
         shown = pd.DataFrame(
             {
@@ -298,4 +299,4 @@ def _time(row: Mapping[Any, Any], *, level: str = "") -> str:
 
 
 def _sentence(row: Mapping[Any, Any]) -> str:
-    return _time(row, level=f"{row['conf_level']:.0%} interval ")
+    return _time(row, level=f"{level_text(row['conf_level'])} interval ")

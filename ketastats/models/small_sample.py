@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ketastats.errors import UsageError, unknown_name
+from ketastats.checks.options import require_choice
+from ketastats.errors import UsageError
 from ketastats.stats.cluster_sandwich import Sandwich, sandwich_df
 from ketastats.stats.fixed_effects import (
     FixedEffects,
@@ -49,14 +50,13 @@ class SmallSample:
     method: str
     one: Callable[[Floats], Floats]
     several: Callable[[Floats], FTest]
+    notes: tuple[str, ...] = ()
 
 
 def check_methods(df: str, vcov: str) -> None:
     """Refuse unknown names and pairs that do not go together."""
-    if df not in DF_METHODS:
-        raise unknown_name("method of degrees of freedom", df, DF_METHODS)
-    if vcov not in VCOV_METHODS:
-        raise unknown_name("covariance of the coefficients", vcov, VCOV_METHODS)
+    require_choice("method of degrees of freedom", df, DF_METHODS)
+    require_choice("covariance of the coefficients", vcov, VCOV_METHODS)
     if vcov != "model" and df.startswith("kenward_roger"):
         raise UsageError(
             f"Kenward and Roger's method adjusts the model's own covariance, not {vcov!r}: pass "
@@ -88,10 +88,23 @@ def small_sample(
         def one(rows: Floats) -> Floats:
             return sandwich_df(robust, rows)
 
-        return SmallSample(effects, method, one, lambda rows: combined_f(effects, rows, one))
+        return SmallSample(
+            effects, method, one, lambda rows: combined_f(effects, rows, one), _alone(robust)
+        )
     f = kenward_roger_f if df.startswith("kenward_roger") else satterthwaite_f
     return SmallSample(
         effects, method, lambda rows: satterthwaite_df(effects, rows), lambda rows: f(effects, rows)
+    )
+
+
+def _alone(sandwich: Sandwich) -> tuple[str, ...]:
+    """A sentence on coefficients that one subject alone tells."""
+    if not len(sandwich.lost) or sandwich.correction == "cr0":
+        return ()
+    what = "are missing" if sandwich.correction == "cr3" else "are too small"
+    return (
+        "Some coefficients rest on one subject alone, such as the only one of a site; their robust "
+        f"variances {what}.",
     )
 
 

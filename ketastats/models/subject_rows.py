@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
 from ketastats.checks.identity import duplicated_rows
-from ketastats.errors import UsageError, unknown_name
+from ketastats.checks.options import matched, require_column_name
+from ketastats.errors import Problem, UsageError
 from ketastats.models.covariate_design import covariate_design, formula_variables
 from ketastats.models.formulas import split_formula
 from ketastats.models.linear_design import LinearDesign, linear_design
@@ -76,6 +77,7 @@ def subject_rows(
         If a column is missing, or empty or text where it must not be, or a subject has several rows, or
         the formula leaves fewer than `spare` degrees of freedom.
     """
+    require_column_name("subject", subject)
     outcome, covariates = split_formula(formula)
     names = [*formula_variables(covariates), *others]
     held, empty = _held(data, outcome, names, subject=subject, visit=visit, at=at)
@@ -106,22 +108,33 @@ def _held(
     if at is not None:
         if visit is None:
             raise UsageError("at= chooses a visit, so it needs visit=, the column of visits")
-        chosen = (data[visit] == at).to_numpy(dtype=bool, na_value=False)
-        if not chosen.any():
-            raise unknown_name("visit", str(at), [str(v) for v in data[visit].dropna().unique()])
-        data = data[chosen]
-    found = not_numbers(data, [outcome], table=_TABLE)
-    seen = data[outcome].notna()
-    held = data.loc[seen, needed]
-    found += missing_values(held, [subject, *covariates], table=_TABLE)
-    found += duplicated_rows(
+        level = matched("visit", at, data[visit].dropna().unique())
+        chosen = (data[visit] == level).to_numpy(dtype=bool, na_value=False)
+    else:
+        chosen = np.ones(len(data), dtype=bool)
+    of_visit = data.iloc[np.flatnonzero(chosen)]
+    place = np.flatnonzero(chosen)
+    found = _at(not_numbers(of_visit, [outcome], table=_TABLE), place)
+    seen = of_visit[outcome].notna().to_numpy()
+    held = of_visit[needed].iloc[np.flatnonzero(seen)]
+    rows = place[seen]
+    found += _at(missing_values(held, [subject, *covariates], table=_TABLE), rows)
+    twice = duplicated_rows(
         held,
         [subject],
         table=_TABLE,
         what="a second outcome of one subject",
         remedy="Choose one visit (visit= and at=), or take a model of repeated measures (mmrm)",
     )
-    refuse(found, source=_SOURCE)
+    refuse([*found, *_at(twice, rows)], source=_SOURCE)
     if held.empty:
         raise UsageError(f"Nobody has an outcome: {outcome} is empty in every row")
     return held.reset_index(drop=True), int((~seen).sum())
+
+
+def _at(problems: list[Problem], rows: NDArray[np.intp]) -> list[Problem]:
+    """Problems of some rows of a table, told by their rows in the whole of it."""
+    return [
+        replace(found, rows=tuple(int(rows[row - 1]) + 1 for row in found.rows))
+        for found in problems
+    ]

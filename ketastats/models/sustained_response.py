@@ -16,7 +16,14 @@ from ketastats.endpoints.course import derive_status, status_rule
 from ketastats.errors import UsageError, problem, unknown_name
 from ketastats.models.response_rate import METHODS
 from ketastats.provenance import sources_of
-from ketastats.results import TabularResult, display_estimates, in_shared_words, percent, share_text
+from ketastats.results import (
+    TabularResult,
+    display_estimates,
+    in_shared_words,
+    level_text,
+    percent,
+    share_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -393,7 +400,7 @@ def _extremes_text(low: Mapping[Any, Any], high: Mapping[Any, Any]) -> str:
     limits = f"{percent(low['conf_low'])} to {percent(high['conf_high'])}"
     return (
         f"between {percent(low['estimate'])}% and {percent(high['estimate'])}% "
-        f"({low['conf_level']:.0%} limits {limits}; {low['successes']} to {high['successes']} of "
+        f"({level_text(low['conf_level'])} limits {limits}; {low['successes']} to {high['successes']} of "
         f"{low['n']})"
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ketastats.checks.columns import column_names
+from ketastats.checks.options import checked_level
 from ketastats.errors import UsageError, unknown_name
 from ketastats.models.event_intervals import (
     EVERYBODY,
@@ -23,7 +24,6 @@ from ketastats.models.event_intervals import (
     require_assessed,
     table_notes,
 )
-from ketastats.models.exact_times import checked_level
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -31,6 +31,7 @@ from ketastats.results import (
     duration,
     duration_range,
     in_shared_words,
+    level_text,
     percent,
     span_text,
 )
@@ -69,7 +70,7 @@ class TimeToRelief(TabularResult):
                 "Quantity": _quantity_text(row, self.event),
                 "n": count(row["n"]),
                 "The data allow": _span(row, "bound_low", "bound_high"),
-                f"{row['conf_level']:.0%} limits": _span(row, "conf_low", "conf_high"),
+                f"{level_text(row['conf_level'])} limits": _span(row, "conf_low", "conf_high"),
             }
             for row in self.frame.to_dict("records")
         ]
@@ -350,4 +351,4 @@ def _sentence(row: Mapping[Any, Any], event: str) -> str:
     bounds = _span(row, "bound_low", "bound_high")
     limit = _span(row, "conf_low", "conf_high")
     what = "median" if row["quantity"] == QUANTILE else _quantity_text(row, event)
-    return f"{group}{what} {bounds} ({row['conf_level']:.0%} limits {limit}; n {row['n']})"
+    return f"{group}{what} {bounds} ({level_text(row['conf_level'])} limits {limit}; n {row['n']})"

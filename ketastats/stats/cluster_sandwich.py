@@ -25,19 +25,24 @@ Floats = NDArray[np.float64]
 POWERS = {"cr0": 0.0, "cr2": -0.5, "cr3": -1.0}
 """Power of I - L' X Phi X' L in each correction."""
 
+_EXACT = 1e-10  # eigenvalue below which a subject is fitted exactly in a direction
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sandwich:
     """A robust covariance (p, p), and per subject what its degrees of freedom need.
 
     For one subject a row of `lifted` is (X' G S G X) and of `leaned` X' G X, with S the working
-    covariance: (n, p, p) each.
+    covariance: (n, p, p) each. `lost` (k, p) holds directions of coefficients that one subject alone
+    tells, in units of their working standard errors; without it they would not be known at all.
     """
 
     covariance: Floats
     bread: Floats
     lifted: Floats
     leaned: Floats
+    lost: Floats
+    correction: str
 
 
 def cluster_sandwich(
@@ -61,27 +66,34 @@ def cluster_sandwich(
     correction : {"cr0", "cr2", "cr3"}
     """
     power = POWERS[correction]
-    scores, lifted, leaned = [], [], []
+    scores, lifted, leaned, lost = [], [], [], []
     for x, e, inverse in zip(designs, residuals, inverses, strict=True):
         root = np.linalg.cholesky(inverse)
         half = root.T @ x
-        middle = _power(np.eye(len(inverse)) - half @ bread @ half.swapaxes(1, 2), power)
+        values, vectors = np.linalg.eigh(np.eye(len(inverse)) - half @ bread @ half.swapaxes(1, 2))
+        middle = _power(values, vectors, power)
+        own = np.argwhere(values <= _EXACT)
+        lost += [vectors[n, :, k] @ half[n] for n, k in own]
         turned = middle @ half  # (n, m, p): G X without its outer root
         scores.append(np.einsum("nmp,nm->np", turned, e @ root))
         lifted.append(turned.swapaxes(1, 2) @ turned)
         leaned.append(turned.swapaxes(1, 2) @ half)
     score = np.concatenate(scores)
     covariance = bread @ (score.T @ score) @ bread
-    return Sandwich(covariance, bread, np.concatenate(lifted), np.concatenate(leaned))
+    return Sandwich(
+        covariance=covariance,
+        bread=bread,
+        lifted=np.concatenate(lifted),
+        leaned=np.concatenate(leaned),
+        lost=np.array(lost).reshape(-1, len(bread)),
+        correction=correction,
+    )
 
 
-def _power(matrices: Floats, power: float) -> Floats:
-    """Powers of symmetric matrices; directions without variance are left out."""
-    if power == 0:
-        return np.broadcast_to(np.eye(matrices.shape[-1]), matrices.shape)
-    values, vectors = np.linalg.eigh(matrices)
-    safe = np.where(values > 1e-10, values, 1.0) ** power
-    safe = np.where(values > 1e-10, safe, 0.0)
+def _power(values: Floats, vectors: Floats, power: float) -> Floats:
+    """Powers of symmetric matrices by their eigenvalues; directions without variance are left out."""
+    held = values > _EXACT
+    safe = np.where(held | (power == 0), np.where(held, values, 1.0) ** power, 0.0)
     return np.asarray((vectors * safe[:, None, :]) @ vectors.swapaxes(1, 2))
 
 
@@ -90,10 +102,14 @@ def sandwich_df(sandwich: Sandwich, contrasts: Floats) -> Floats:
 
     With a_i = G_i X_i Phi c, the estimate is a sum of squares (a_i' e_i)^2; its expected matrix is
     diag(a_i' S_i a_i) - (a_i' X_i) Phi (X_j' a_j), and the degrees of freedom are trace^2 / trace of the
-    square.
+    square. Under CR3 a contrast that one subject alone tells has no variance, and none are given.
     """
     found = []
-    for contrast in contrasts @ sandwich.bread:
+    for named, contrast in zip(contrasts, contrasts @ sandwich.bread, strict=True):
+        alone = np.abs(sandwich.lost @ contrast) > 1e-6 * np.sqrt(named @ contrast)
+        if sandwich.correction == "cr3" and alone.any():
+            found.append(np.nan)
+            continue
         own = np.einsum("a,nab,b->n", contrast, sandwich.lifted, contrast, optimize=True)
         lean = np.einsum("a,nab->nb", contrast, sandwich.leaned)
         across = lean @ sandwich.bread

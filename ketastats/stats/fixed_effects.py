@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class FTest:
         """Upper tail of F."""
         from scipy.special import fdtrc
 
+        if isnan(self.denominator_df):
+            return nan
         if not isfinite(self.denominator_df):
             from scipy.special import chdtrc
 
@@ -111,6 +113,8 @@ def _combined_df(each: Floats) -> float:
 def kenward_roger_f(effects: FixedEffects, contrasts: Floats) -> FTest:
     """Scaled F test of independent contrasts with the adjusted covariance.
 
+    Missing where the matched moments are those of no F law, as with very few subjects.
+
     References
     ----------
     Kenward and Roger (1997), section 3: A1, A2, B and the constants that make one contrast and
@@ -130,6 +134,8 @@ def kenward_roger_f(effects: FixedEffects, contrasts: Floats) -> FTest:
     products = turned.reshape(q, -1) @ turned.swapaxes(1, 2).reshape(q, -1).T
     a2 = float((effects.theta_covariance * products).sum())
     scale, denominator = _matched_moments(k, a1, a2)
+    if not (scale > 0 and denominator > 0):  # moments that no F law has
+        return FTest(nan, k, nan, nan)
     return FTest(scale * wald, k, denominator, scale)
 
 

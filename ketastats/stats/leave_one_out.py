@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ketastats.stats.pattern_covariance import Covariance
 from ketastats.stats.repeated_measures_fit import RepeatedFit, fit_repeated, moment_matrices
-from ketastats.summaries.cross_products import CrossProducts, Layout, pattern_products
+from ketastats.summaries.cross_products import CrossProducts, Layout
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +27,11 @@ def jackknife_covariance(
     """(n - 1) / n times the sum of squared deviations of the refits' coefficients, (p, p).
 
     Each refit starts from the whole data's parameters and is brought to its own maximum.
+
+    Raises
+    ------
+    NotConvergedError
+        If a refit has no maximum, as when one subject alone tells a coefficient.
 
     References
     ----------
@@ -55,12 +60,6 @@ def without_each(
     products: CrossProducts, layout: Layout, design: Floats, outcome: Floats
 ) -> Iterator[CrossProducts]:
     """Cross-products of everyone but one subject, for each subject in the order of `layout`."""
-    blocks = layout.blocks(np.column_stack([design, outcome]))
-    for k, block in enumerate(blocks):
-        rows = np.flatnonzero(products.pattern == k)
-        fewer = products.subjects.copy()
-        fewer[k] -= 1
-        for subject in block:
-            less = products.products.copy()
-            less[rows] -= pattern_products(subject[None], products.packing)
-            yield replace(products, subjects=fewer, products=less)
+    for pattern, block in enumerate(layout.blocks(np.column_stack([design, outcome]))):
+        for subject, rows in enumerate(block):
+            yield products.without(pattern, subject, rows)

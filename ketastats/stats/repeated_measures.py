@@ -148,7 +148,7 @@ class Curvature:
 def curvature(here: Likelihood, slope: Slopes) -> Curvature:
     """Exact second derivatives of minus twice the log-likelihood, observed and expected."""
     p = here.products.columns
-    moved = here.covariance.rows(here.inverse).T @ here.products.products
+    moved = here.products.contract(here.covariance.rows(here.inverse))
     moved = -here.products.packing.unpack(moved)
     observed = partial_curvature(here, slope)
     pull = moved[:, :p] @ np.r_[here.beta, -1.0]

@@ -123,7 +123,11 @@ def moment_matrices(products: CrossProducts, groups: int) -> Floats:
     found = []
     for group in range(groups):
         here = products.group == group
-        found.append(each[here].sum(axis=0) / np.maximum(together[here].sum(axis=0), 1))
+        counts = together[here].sum(axis=0)
+        moments = each[here].sum(axis=0) / np.maximum(counts, 1)
+        never = np.diag(counts) == 0  # such an occasion is taken to vary like the others
+        moments[never, never] = np.diag(moments)[~never].mean()
+        found.append(moments)
     return np.stack(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+
+_ROOM = 2**25  # numbers, a quarter of a gigabyte, that products may take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,9 +46,11 @@ class CrossProducts:
 
     K patterns, of `subjects` each, say at which of T occasions a subject was seen (`seen`, (K, T)), in
     which group (`group`) and, for structures in time, at which coordinates (`position`, (K, T, d)).
-    Each row r of `products` belongs to a pattern and a pair of its occasions, ``first <= second``: the
+    Each row r of products belongs to a pattern and a pair of its occasions, ``first <= second``: the
     sum over subjects of z_first z_second', plus its transpose if they differ, as an upper triangle,
-    where z is a row of the design followed by the outcome.
+    where z is a row of the design followed by the outcome. Where nearly every subject has a pattern of
+    its own they would outgrow the data; then nothing is `stored`, and sums are made from the `blocks` of
+    each pattern's rows, (subjects, occasions seen, columns), whenever they are needed.
     """
 
     seen: Bools
@@ -56,7 +60,8 @@ class CrossProducts:
     pattern: Ints
     first: Ints
     second: Ints
-    products: Floats
+    stored: Floats | None
+    blocks: tuple[Floats, ...]
     packing: Packing
 
     @property
@@ -71,29 +76,61 @@ class CrossProducts:
 
     def total(self, weights: Floats) -> Floats:
         """Sum over subjects of Z' P Z, for `weights` P (K, T, T), symmetric and 0 where not seen."""
-        at_pairs = weights[self.pattern, self.first, self.second]
-        return self.packing.unpack(at_pairs @ self.products)
+        if self.stored is not None:
+            at_pairs = weights[self.pattern, self.first, self.second]
+            return self.packing.unpack(at_pairs @ self.stored)
+        total = np.zeros((self.packing.size, self.packing.size))
+        for block, own, seen in zip(self.blocks, weights, self.seen, strict=True):
+            total += np.tensordot(block, own[np.ix_(seen, seen)] @ block, axes=([0, 1], [0, 1]))
+        return total
+
+    def contract(self, rows: Floats) -> Floats:
+        """Sums of products times `rows` (pairs, k), as (k, triangles)."""
+        if self.stored is not None:
+            return np.asarray(rows.T @ self.stored)
+        weights = np.zeros((*self.seen.shape, self.seen.shape[1]))
+        found = []
+        for column in rows.T:
+            weights[self.pattern, self.first, self.second] = column
+            weights[self.pattern, self.second, self.first] = column
+            found.append(self.total(weights)[self.packing.row, self.packing.column])
+        return np.array(found)
 
     def spread(self, matrix: Floats) -> Floats:
         """Sum over the subjects of each pattern of Z matrix Z', (K, T, T)."""
-        at_pairs = self.products @ self.packing.weights(matrix)
-        at_pairs = np.where(self.first == self.second, at_pairs, at_pairs / 2)
         spread = np.zeros((*self.seen.shape, self.seen.shape[1]))
-        spread[self.pattern, self.first, self.second] = at_pairs
-        spread[self.pattern, self.second, self.first] = at_pairs
+        if self.stored is not None:
+            at_pairs = self.stored @ self.packing.weights(matrix)
+            at_pairs = np.where(self.first == self.second, at_pairs, at_pairs / 2)
+            spread[self.pattern, self.first, self.second] = at_pairs
+            spread[self.pattern, self.second, self.first] = at_pairs
+            return spread
+        for block, own, seen in zip(self.blocks, spread, self.seen, strict=True):
+            own[np.ix_(seen, seen)] = np.tensordot(block @ matrix, block, axes=([0, 2], [0, 2]))
         return spread
+
+    def without(self, pattern: int, subject: int, rows: Floats) -> CrossProducts:
+        """Products of everyone but one subject, its pattern's `subject`-th, whose `rows` are (m, columns)."""
+        fewer = self.subjects.copy()
+        fewer[pattern] -= 1
+        if self.stored is None:
+            kept = list(self.blocks)
+            kept[pattern] = np.delete(kept[pattern], subject, axis=0)
+            return replace(self, subjects=fewer, blocks=tuple(kept))
+        less = self.stored.copy()
+        less[self.pattern == pattern] -= pattern_products(rows[None], self.packing)
+        return replace(self, subjects=fewer, stored=less)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """Which rows belong to which subject: rows in order of pattern, subject and occasion.
 
-    `order` sorts the rows given; `starts` says where in this order each subject begins; `pattern` is
-    the subject's pattern and `subject` its code. A pattern's subjects are neighbours.
+    `order` sorts the rows given; in this order, `subject` is each subject's code and `pattern` its
+    pattern. A pattern's subjects are neighbours.
     """
 
     order: Ints
-    starts: Ints
     pattern: Ints
     subject: Ints
     seen: Bools
@@ -157,7 +194,6 @@ def layout_of(
     starts = np.flatnonzero(np.r_[True, of_row[1:] != of_row[:-1]])
     return Layout(
         order=order,
-        starts=starts,
         pattern=pattern[of_row[starts]],
         subject=of_row[starts],
         seen=seen[distinct],
@@ -190,15 +226,18 @@ def cross_products(layout: Layout, design: Floats, outcome: Floats) -> CrossProd
     blocks = layout.blocks(np.column_stack([design, outcome]))
     pairs = [np.triu_indices(block.shape[1]) for block in blocks]
     at = [np.flatnonzero(row) for row in layout.seen]
+    pattern = np.repeat(np.arange(len(blocks)), [len(a) for a, _ in pairs])
+    fits = len(pattern) * packing.row.size <= _ROOM
     return CrossProducts(
         seen=layout.seen,
         group=layout.group,
         position=layout.position,
         subjects=np.array([len(block) for block in blocks]),
-        pattern=np.repeat(np.arange(len(blocks)), [len(a) for a, _ in pairs]),
+        pattern=pattern,
         first=np.concatenate([seen[a] for seen, (a, _) in zip(at, pairs, strict=True)]),
         second=np.concatenate([seen[b] for seen, (_, b) in zip(at, pairs, strict=True)]),
-        products=np.concatenate([pattern_products(block, packing) for block in blocks]),
+        stored=np.concatenate([pattern_products(b, packing) for b in blocks]) if fits else None,
+        blocks=() if fits else tuple(blocks),
         packing=packing,
     )
 
