@@ -93,24 +93,12 @@ def repeated_rows(
         If a column is missing, text or empty where it must not be; if a subject has two rows at one
         visit or changes group; if fewer than two visits or nobody has an outcome.
     """
-    for option, name in (("subject", subject), ("visit", visit)):
-        require_column_name(option, name)
-    for option, chosen in (("covariance_by", group), ("weights", weights)):
-        if chosen is not None:
-            require_column_name(option, chosen)
-    needed = dict.fromkeys([outcome, subject, visit, *covariates])
-    needed |= dict.fromkeys([*coordinates, *(name for name in (group, weights) if name)])
-    refuse(missing_columns(data, list(needed), table=_TABLE), source=_SOURCE)
-    if data.columns.has_duplicates:
-        twice_named = data.columns[data.columns.duplicated()].intersection(list(needed))
-        if len(twice_named):
-            raise UsageError(f"The table has two columns called {twice_named[0]}: rename one")
-    if outcome in (subject, visit):
-        raise UsageError(f"{outcome} cannot be the outcome and say who or when")
-    require_one_period(data, table="visits")
+    needed = _checked_columns(
+        data, outcome, subject, visit, covariates, group, weights, coordinates
+    )
     seen = data[outcome].notna().to_numpy()
     at = np.flatnonzero(seen)
-    table = data[list(needed)].iloc[at].reset_index(drop=True)
+    table = data[needed].iloc[at].reset_index(drop=True)
     found = not_numbers(data, [outcome], table=_TABLE)
     found += missing_values(data, [subject, visit], table=_TABLE)
     for name in needed:
@@ -146,6 +134,35 @@ def repeated_rows(
         empty=len(seen) - len(at),
         guessed=guessed,
     )
+
+
+def _checked_columns(
+    data: pd.DataFrame,
+    outcome: str,
+    subject: str,
+    visit: str,
+    covariates: Sequence[str],
+    group: str | None,
+    weights: str | None,
+    coordinates: Sequence[str],
+) -> list[str]:
+    """Every column that is needed, or an error if the table does not have it once."""
+    for option, name in (("subject", subject), ("visit", visit)):
+        require_column_name(option, name)
+    for option, chosen in (("covariance_by", group), ("weights", weights)):
+        if chosen is not None:
+            require_column_name(option, chosen)
+    needed = dict.fromkeys([outcome, subject, visit, *covariates])
+    needed |= dict.fromkeys([*coordinates, *(name for name in (group, weights) if name)])
+    refuse(missing_columns(data, list(needed), table=_TABLE), source=_SOURCE)
+    if data.columns.has_duplicates:
+        twice_named = data.columns[data.columns.duplicated()].intersection(list(needed))
+        if len(twice_named):
+            raise UsageError(f"The table has two columns called {twice_named[0]}: rename one")
+    if outcome in (subject, visit):
+        raise UsageError(f"{outcome} cannot be the outcome and say who or when")
+    require_one_period(data, table="visits")
+    return list(needed)
 
 
 def _empty(column: pd.Series, at: Ints, name: str) -> list[Problem]:
