@@ -42,6 +42,7 @@ _MODULE_OF = {
     "RateDifference": "models.rate_difference",
     "RatePosterior": "models.response_rate",
     "RecurrentEvents": "models.recurrent_events",
+    "ReferenceBased": "models.reference_based",
     "ReliefByDose": "models.relief_by_dose",
     "ReliefRegression": "models.relief_regression",
     "ReliefTest": "models.relief_test",
@@ -52,6 +53,7 @@ _MODULE_OF = {
     "ScheduleResolution": "models.schedule_resolution",
     "SustainedResponse": "models.sustained_response",
     "TimeToRelief": "models.time_to_relief",
+    "TippingPoint": "models.tipping_point",
     "TreatmentCourse": "models.treatment_course",
     "UsageError": "errors",
     "Verdict": "claims.verdict",
@@ -111,6 +113,7 @@ _MODULE_OF = {
     "rate_difference": "models.rate_difference",
     "rate_posterior": "models.response_rate",
     "recurrent_events": "models.recurrent_events",
+    "reference_based": "models.reference_based",
     "relief_by_dose": "models.relief_by_dose",
     "relief_regression": "models.relief_regression",
     "relief_test": "models.relief_test",
@@ -127,6 +130,7 @@ _MODULE_OF = {
     "select_visits": "endpoints.visits",
     "sustained_response": "models.sustained_response",
     "time_to_relief": "models.time_to_relief",
+    "tipping_point": "models.tipping_point",
     "treatment_course": "models.treatment_course",
 }
 
@@ -252,6 +256,8 @@ if TYPE_CHECKING:
     from ketastats.models.rate_difference import rate_difference as rate_difference
     from ketastats.models.recurrent_events import RecurrentEvents as RecurrentEvents
     from ketastats.models.recurrent_events import recurrent_events as recurrent_events
+    from ketastats.models.reference_based import ReferenceBased as ReferenceBased
+    from ketastats.models.reference_based import reference_based as reference_based
     from ketastats.models.relief_by_dose import ReliefByDose as ReliefByDose
     from ketastats.models.relief_by_dose import relief_by_dose as relief_by_dose
     from ketastats.models.relief_regression import ReliefRegression as ReliefRegression
@@ -272,6 +278,8 @@ if TYPE_CHECKING:
     from ketastats.models.sustained_response import sustained_response as sustained_response
     from ketastats.models.time_to_relief import TimeToRelief as TimeToRelief
     from ketastats.models.time_to_relief import time_to_relief as time_to_relief
+    from ketastats.models.tipping_point import TippingPoint as TippingPoint
+    from ketastats.models.tipping_point import tipping_point as tipping_point
     from ketastats.models.treatment_course import TreatmentCourse as TreatmentCourse
     from ketastats.models.treatment_course import treatment_course as treatment_course
     from ketastats.plots.figure import Figure as Figure

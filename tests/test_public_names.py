@@ -22,12 +22,14 @@ PROMISED = (
     "mmrm",
     "pool_rates",
     "rate_difference",
+    "reference_based",
     "relief_regression",
     "relief_test",
     "response_rate",
     "score_items",
     "select_visit",
     "time_to_relief",
+    "tipping_point",
 )
 HEAVY = ("duckdb", "matplotlib", "nbclient", "pandas", "scipy", "statsmodels")
 

@@ -150,6 +150,12 @@ def repeated(**options) -> ks.Mmrm:
     return ks.mmrm("chg ~ age + trt01a*avisit", visits_of_arms(), **options)
 
 
+def filled_in() -> ks.ReferenceBased:
+    return ks.reference_based(
+        "chg ~ age + trt01a*avisit", visits_of_arms(), reference="placebo", analysis="age"
+    )
+
+
 CASES = {
     "AdjustedRateDifference": lambda: ks.adjusted_rate_difference(
         patients(), arm=HOSTILE, reference="placebo", covariates="age", missing="observed"
@@ -214,6 +220,10 @@ CASES = {
         patients(), by="trt01a", between=(0.3, 0.4), missing="observed"
     ),
     "RecurrentEvents": lambda: ks.recurrent_events(spans(), "trt01a"),
+    "ReferenceBased": filled_in,
+    "TippingPoint": lambda: ks.tipping_point(
+        filled_in(), arm_deltas=[-1, 0, 1], reference_deltas=[-1, 0, 1]
+    ),
     "ReliefByDose": lambda: ks.relief_by_dose(courses_by_dose(), by="trt01a"),
     "ReliefRegression": lambda: ks.relief_regression(relief_intervals(), "trt01a", "ph"),
     "ReliefTest": lambda: ks.relief_test(relief_intervals(), by="trt01a"),
