@@ -23,6 +23,8 @@ _MODULE_OF = {
     "DaysWell": "models.days_well",
     "DenominatorComparison": "models.denominator_comparison",
     "DoseHazard": "models.dose_hazard",
+    "EffectSize": "models.effect_size",
+    "EquivalenceTest": "models.equivalence_test",
     "FOUR_ANXIETY_DISORDERS": "loaders.open_data",
     "Figure": "plots.figure",
     "Instrument": "instruments.registry",
@@ -62,6 +64,8 @@ _MODULE_OF = {
     "baseline_table": "models.participants",
     "bivariate_mmrm": "models.bivariate_mmrm",
     "build_report": "reporting.report",
+    "cliffs_delta": "models.effect_size",
+    "cohens_d": "models.effect_size",
     "compare_covariances": "models.covariance_comparison",
     "compare_denominators": "models.denominator_comparison",
     "compare_pooling": "models.pooling_comparison",
@@ -86,8 +90,11 @@ _MODULE_OF = {
     "derive_visits": "endpoints.visits",
     "derive_well_time": "endpoints.well_time",
     "dose_hazard": "models.dose_hazard",
+    "equivalence_test": "models.equivalence_test",
     "figure": "plots.figure",
     "find_claim": "claims.registry",
+    "glass_delta": "models.effect_size",
+    "hedges_g": "models.effect_size",
     "instrument": "instruments.registry",
     "judge": "claims.judge",
     "kaplan_meier": "models.kaplan_meier",
@@ -228,6 +235,13 @@ if TYPE_CHECKING:
     from ketastats.models.denominator_comparison import compare_denominators as compare_denominators
     from ketastats.models.dose_hazard import DoseHazard as DoseHazard
     from ketastats.models.dose_hazard import dose_hazard as dose_hazard
+    from ketastats.models.effect_size import EffectSize as EffectSize
+    from ketastats.models.effect_size import cliffs_delta as cliffs_delta
+    from ketastats.models.effect_size import cohens_d as cohens_d
+    from ketastats.models.effect_size import glass_delta as glass_delta
+    from ketastats.models.effect_size import hedges_g as hedges_g
+    from ketastats.models.equivalence_test import EquivalenceTest as EquivalenceTest
+    from ketastats.models.equivalence_test import equivalence_test as equivalence_test
     from ketastats.models.kaplan_meier import KaplanMeier as KaplanMeier
     from ketastats.models.kaplan_meier import kaplan_meier as kaplan_meier
     from ketastats.models.log_rank_test import LogRankTest as LogRankTest

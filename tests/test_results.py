@@ -150,6 +150,11 @@ def repeated(**options) -> ks.Mmrm:
     return ks.mmrm("chg ~ age + trt01a*avisit", visits_of_arms(), **options)
 
 
+def last_visit() -> pd.DataFrame:
+    visits = visits_of_arms()
+    return visits[visits["avisit"] == "Week 1"]
+
+
 def filled_in() -> ks.ReferenceBased:
     return ks.reference_based(
         "chg ~ age + trt01a*avisit", visits_of_arms(), reference="placebo", analysis="age"
@@ -186,6 +191,10 @@ CASES = {
     "KaplanMeier": lambda: ks.kaplan_meier(exact_times(), by="trt01a", times=[6]),
     "LogRankTest": lambda: ks.log_rank_test(
         exact_times(), by="trt01a", trend={HOSTILE: 0, "placebo": 1}
+    ),
+    "EffectSize": lambda: ks.hedges_g(last_visit(), "chg", arm=HOSTILE, reference="placebo"),
+    "EquivalenceTest": lambda: ks.equivalence_test(
+        last_visit(), "chg", arm=HOSTILE, reference="placebo", bounds=(-1, 1)
     ),
     "FitComparison": lambda: repeated().compare(repeated(covariance="cs")),
     "FittedCovariance": lambda: repeated(covariance_by="trt01a", covariance="cs").fitted_covariance,

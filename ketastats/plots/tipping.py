@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ketastats.plots.style import INK, new_axes
+from ketastats.plots.style import GREY, INK, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,14 +55,9 @@ def draw_tipping(
     axes.pcolormesh(
         x, y, values, cmap="PuOr", vmin=-reach, vmax=reach, shading="nearest", alpha=0.75
     )
-    axes.contourf(
-        x,
-        y,
-        (side.to_numpy() == 0).astype(float),
-        levels=[0.5, 1.5],
-        colors="none",
-        hatches=["///"],
-    )
+    held = (side.to_numpy() == 0).astype(float)
+    hatched = axes.contourf(x, y, held, levels=[0.5, 1.5], colors="none", hatches=["//"])
+    hatched.set(edgecolor=GREY, linewidth=0.0)
     lines = axes.contour(x, y, values, colors=INK, linewidths=0.8)
     axes.clabel(lines, fontsize=8, fmt=lambda value: f"{value:g}".replace("-", "−"))
     axes.plot([0], [0], marker="o", color=INK, ms=5, zorder=4)
