@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "AdjustedRateDifference": "models.adjusted_rate_difference",
     "Ancova": "models.ancova",
+    "AssumptionComparison": "models.assumption_comparison",
     "BaselineTable": "models.participants",
     "BivariateMmrm": "models.bivariate_mmrm",
     "Claim": "claims.registry",
@@ -66,6 +67,7 @@ _MODULE_OF = {
     "build_report": "reporting.report",
     "cliffs_delta": "models.effect_size",
     "cohens_d": "models.effect_size",
+    "compare_assumptions": "models.assumption_comparison",
     "compare_covariances": "models.covariance_comparison",
     "compare_denominators": "models.denominator_comparison",
     "compare_pooling": "models.pooling_comparison",
@@ -218,6 +220,8 @@ if TYPE_CHECKING:
     )
     from ketastats.models.ancova import Ancova as Ancova
     from ketastats.models.ancova import ancova as ancova
+    from ketastats.models.assumption_comparison import AssumptionComparison as AssumptionComparison
+    from ketastats.models.assumption_comparison import compare_assumptions as compare_assumptions
     from ketastats.models.bivariate_mmrm import BivariateMmrm as BivariateMmrm
     from ketastats.models.bivariate_mmrm import bivariate_mmrm as bivariate_mmrm
     from ketastats.models.constrained_longitudinal import (

@@ -181,6 +181,13 @@ CASES = {
         reference="placebo",
         covariances=["us", "cs"],
     ),
+    "AssumptionComparison": lambda: ks.compare_assumptions(
+        "chg ~ age + trt01a*avisit",
+        visits_of_arms(),
+        reference="placebo",
+        analysis="age",
+        assumptions=["jump_to_reference", "locf"],
+    ),
     "BaselineTable": lambda: ks.baseline_table(cohort()),
     "CumulativeIncidence": lambda: ks.cumulative_incidence(first_events(), by="trt01a"),
     "DaysWell": lambda: ks.days_well(
