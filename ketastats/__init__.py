@@ -26,6 +26,7 @@ _MODULE_OF = {
     "DoseHazard": "models.dose_hazard",
     "EffectSize": "models.effect_size",
     "EquivalenceTest": "models.equivalence_test",
+    "Estimand": "models.estimand",
     "FOUR_ANXIETY_DISORDERS": "loaders.open_data",
     "Figure": "plots.figure",
     "Instrument": "instruments.registry",
@@ -93,6 +94,7 @@ _MODULE_OF = {
     "derive_well_time": "endpoints.well_time",
     "dose_hazard": "models.dose_hazard",
     "equivalence_test": "models.equivalence_test",
+    "estimand_difference": "models.estimand",
     "figure": "plots.figure",
     "find_claim": "claims.registry",
     "glass_delta": "models.effect_size",
@@ -246,6 +248,8 @@ if TYPE_CHECKING:
     from ketastats.models.effect_size import hedges_g as hedges_g
     from ketastats.models.equivalence_test import EquivalenceTest as EquivalenceTest
     from ketastats.models.equivalence_test import equivalence_test as equivalence_test
+    from ketastats.models.estimand import Estimand as Estimand
+    from ketastats.models.estimand import estimand_difference as estimand_difference
     from ketastats.models.kaplan_meier import KaplanMeier as KaplanMeier
     from ketastats.models.kaplan_meier import kaplan_meier as kaplan_meier
     from ketastats.models.log_rank_test import LogRankTest as LogRankTest

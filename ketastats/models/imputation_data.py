@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, refuse
 from ketastats.checks.options import matched
-from ketastats.errors import Problem, UsageError, problem
+from ketastats.errors import UsageError, problem
 from ketastats.models.covariate_design import covariate_design
 from ketastats.models.repeated_fit import RepeatedModel
 
@@ -162,32 +163,47 @@ def _first_affected(
         seen = ~np.isnan(outcome)
         last = np.where(seen.any(axis=1), t - 1 - seen[:, ::-1].argmax(axis=1), -1)
         return np.asarray(last + 1, dtype=np.intp)
-    refuse(missing_columns(events, [subject, visit], table="events"), source="The table of events")
-    place = {str(name): k for k, name in enumerate(visits)}
-    at = events[visit].astype(str).map(place)
-    who = subjects.get_indexer(pd.Index(events[subject]))
-    refuse(_event_problems(at, who, subject, visit), source="The table of events")
+    who, at = placed_events(events, subjects, visits, subject=subject, visit=visit)
     affected = np.full(len(subjects), t, dtype=np.intp)
-    np.minimum.at(affected, who, at.to_numpy(dtype=np.intp))
+    np.minimum.at(affected, who, at)
     return affected
 
 
-def _event_problems(at: pd.Series, who: Ints, subject: str, visit: str) -> list[Problem]:
+def placed_events(
+    events: pd.DataFrame,
+    subjects: pd.Index,
+    visits: Sequence[object],
+    *,
+    subject: str,
+    visit: str,
+) -> tuple[Ints, Ints]:
+    """Position of each event's subject, and of the first visit it affects.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or an event is of nobody or at no visit.
+    """
+    refuse(missing_columns(events, [subject, visit], table="events"), source="The table of events")
+    place = {str(name): k for k, name in enumerate(visits)}
+    at = events[visit].astype(str).map(place).to_numpy(dtype=float)
+    who = subjects.get_indexer(pd.Index(events[subject]))
     found = []
     if (who < 0).any():
         what, remedy = "a subject who is not in the table of visits", "Leave these events out"
         found.append(
             problem("unknown_subject", "events", subject, np.flatnonzero(who < 0), what, remedy)
         )
-    if at.isna().any():
+    if np.isnan(at).any():
         found.append(
             problem(
                 "unknown_visit",
                 "events",
                 visit,
-                np.flatnonzero(at.isna()),
+                np.flatnonzero(np.isnan(at)),
                 "not one of the visits",
                 "Give the first visit that the event affects; leave out events after the last visit",
             )
         )
-    return found
+    refuse(found, source="The table of events")
+    return who.astype(np.intp), at.astype(np.intp)
