@@ -55,6 +55,7 @@ _MODULE_OF = {
     "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
     "ScheduleResolution": "models.schedule_resolution",
+    "StandardizedMeanChange": "models.mean_change",
     "SustainedResponse": "models.sustained_response",
     "TimeToRelief": "models.time_to_relief",
     "TippingPoint": "models.tipping_point",
@@ -120,6 +121,7 @@ _MODULE_OF = {
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
     "pool_rates": "models.pooled_rate",
+    "published_mean_change": "models.mean_change",
     "random_intercept": "models.random_intercept",
     "rate_difference": "models.rate_difference",
     "rate_posterior": "models.response_rate",
@@ -139,6 +141,7 @@ _MODULE_OF = {
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
     "select_visits": "endpoints.visits",
+    "standardized_mean_change": "models.mean_change",
     "sustained_response": "models.sustained_response",
     "time_to_relief": "models.time_to_relief",
     "tipping_point": "models.tipping_point",
@@ -256,6 +259,9 @@ if TYPE_CHECKING:
     from ketastats.models.log_rank_test import log_rank_test as log_rank_test
     from ketastats.models.marginal_means import MarginalMeans as MarginalMeans
     from ketastats.models.marginal_means import MeanDifferences as MeanDifferences
+    from ketastats.models.mean_change import StandardizedMeanChange as StandardizedMeanChange
+    from ketastats.models.mean_change import published_mean_change as published_mean_change
+    from ketastats.models.mean_change import standardized_mean_change as standardized_mean_change
     from ketastats.models.mean_cumulative_count import MeanCumulativeCount as MeanCumulativeCount
     from ketastats.models.mean_cumulative_count import (
         mean_cumulative_count as mean_cumulative_count,

@@ -250,6 +250,9 @@ CASES = {
     "ScheduleResolution": lambda: ks.schedule_resolution(
         cohort().scores, subjects=cohort().subjects, by="trt01a", horizons=[24.0]
     ),
+    "StandardizedMeanChange": lambda: ks.standardized_mean_change(
+        last_visit(), base="age", arm=HOSTILE, reference="placebo"
+    ),
     "SustainedResponse": sustained,
     "TimeToRelief": lambda: ks.time_to_relief(relief_intervals(), by="trt01a"),
     "TreatmentCourse": lambda: ks.treatment_course(cohort()),

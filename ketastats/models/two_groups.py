@@ -50,8 +50,9 @@ class TwoGroups:
 
 
 def moments(values: Floats) -> Moments:
-    """Mean, standard deviation and size."""
-    return Moments(float(values.mean()), float(values.std(ddof=1)), len(values))
+    """Mean, standard deviation (exactly 0 if all are alike) and size."""
+    sd = float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0
+    return Moments(float(values.mean()), sd, len(values))
 
 
 def two_groups_of(
