@@ -121,12 +121,34 @@ def design_limits(claim: Claim, patients: Patients) -> tuple[tuple[str, ...], bo
             f"{measures.construct.replace('_', ' ')}."
         )
         capped = True
+    if milder := _milder(claim, patients):
+        found.append(milder)
+        capped = True
     if patients.cohort.provenance == "synthetic":
         found.append("Synthetic data: they show the method and are no evidence about the world.")
         capped = True
     if patients.arm is None and len(patients.cohort.arms) > 1:
         found.append(f"The arms {', '.join(patients.cohort.arms)} are counted together.")
     return tuple(found), capped
+
+
+def _milder(claim: Claim, patients: Patients) -> str:
+    """Say it if most of the patients were less ill at baseline than the claim's, or it is not known."""
+    wanted = claim.facts.get("severity")
+    if wanted is None:
+        return ""
+    scale = find_instrument(patients.instrument)
+    bands = scale.facts.get("severity_bands", ())
+    least = next((band["min"] for band in bands if band["label"] == wanted), None)
+    baselines = patients.own_scores.drop_duplicates("usubjid")["base"].dropna()
+    if least is None or baselines.empty or not scale.higher_is_worse:
+        return f"The claim is about {wanted} illness, and {scale.title} does not tell it of these patients."
+    if (baselines >= least).mean() >= 0.5:
+        return ""
+    return (
+        f"The claim is about {wanted} illness ({scale.title} {least:g} or more), and most of these patients "
+        "began below it."
+    )
 
 
 def population(claim: Claim) -> str:

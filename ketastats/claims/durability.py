@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ketastats.claims.design import Patients, choose_patients, design_limits, needed_patients
+from ketastats.claims.design import (
+    Patients,
+    choose_patients,
+    design_limits,
+    needed_patients,
+)
 from ketastats.claims.estimates import ReadingEstimate
 from ketastats.claims.onset import WORDS
 from ketastats.claims.registry import Claim
@@ -51,13 +56,15 @@ def judge_durability(
     instrument: str | None = None,
     treatment: str | None = None,
 ) -> Verdict:
-    """Judge a `durability` claim on one arm of a cohort.
+    """Judge a `durability` or `rate_above` claim on one arm of a cohort.
 
     `measure` of the claim says what lasts. "sustained": in response (or another endpoint) a day
     after the end of treatment and at every later assessment up to the horizon, as a share of
     everybody. "kept": of those in response at the end of their first series of doses, the share that
     by the horizon had neither relapse nor rescue nor a second series. Who was not followed may have
     been well or not; the deciding reading has to hold either way. Both need the times of the doses.
+    A `rate_above` claim is about a sustained endpoint; response stands beside it for comparison, so
+    that the two are not confused.
 
     Parameters
     ----------
@@ -73,13 +80,14 @@ def judge_durability(
     try:
         _require_follow_up(claim, patients)
         found = (_kept if kept else _sustained)(claim, patients, rule)
+        beside = _response_beside(claim, patients, rule) if claim.kind == "rate_above" else []
     except _NotTestableError as why:
         return not_testable(
             claim, why.reason, limits=limits, needed=why.needed, sources=cohort.sources
         )
     return decided(
         claim,
-        verdict_frame(found.rows),
+        verdict_frame([*found.rows, *beside]),
         where=f"in {patients.who}",
         limits=(*limits, _NO_CAUSE),
         capped=capped,
@@ -156,6 +164,19 @@ def _sustained(claim: Claim, patients: Patients, rule: Rule) -> _Readings:
             title = f"{everybody}, {words}"
             rows.append(_row(claim, rule, _counted(row), f"{missing}/{of}", title))
     return _Readings(rows, _sustained_notes(patients, ends, start, claim.horizon))
+
+
+def _response_beside(claim: Claim, patients: Patients, rule: Rule) -> list[dict[str, Any]]:
+    """Sustained response in the same patients, for comparison with the endpoint that decides."""
+    usable = [
+        other
+        for other in find_instrument(patients.instrument).rules_for("response")
+        if patients.can_use(other) and other.endpoint != rule.endpoint
+    ]
+    if not usable:
+        return []
+    first = _sustained(claim, patients, usable[0]).rows[0]
+    return [{**first, "role": "yardstick", "verdict": ""}]
 
 
 def _sustained_frame(

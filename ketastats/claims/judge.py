@@ -26,6 +26,7 @@ _ON_COHORT: dict[str, Callable[..., Verdict]] = {
     "onset_ordering": judge_ordering,
     "by_dose_number": judge_dose_number,
     "durability": judge_durability,
+    "rate_above": judge_durability,
 }
 """The judging path of each kind of claim on a cohort."""
 

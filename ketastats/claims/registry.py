@@ -15,7 +15,7 @@ from ketastats.errors import UsageError, unknown_name
 from ketastats.resources import shipped
 
 ROLES = ("reading", "group", "yardstick")
-SHARE_KINDS = ("onset_within", "by_dose_number", "durability")
+SHARE_KINDS = ("onset_within", "by_dose_number", "durability", "rate_above")
 """Kinds of claim that put a share above or below a stated value."""
 
 SOURCES = ("evidence", "psychotherapy_therapy_arms", "psychotherapy_control_arms", "nhs")

@@ -231,3 +231,44 @@ class TestKept:
         verdict = kept(courses)
         assert verdict.word == "undecided"
         assert deciding(verdict)["bound_low"] == pytest.approx(0.5, abs=1e-6)
+
+
+class TestLifeChanging:
+    """Sustained remission in most of the severely ill, with response beside it."""
+
+    @staticmethod
+    def judged(n_remitted, *, baseline=40.0, **more):
+        improved = dict.fromkeys(AFTER, 14.0)  # response on MADRS without remission
+        courses = [well()] * n_remitted + [improved] * (50 - n_remitted)
+        given = {"doses": [SERIES], "instrument": "madrs", "baseline": baseline, **more}
+        return ks.judge("life-changing", clinic(courses, **given))
+
+    @pytest.mark.parametrize(
+        ("remitted", "word"), [(45, "supported"), (25, "undecided"), (5, "contradicted")]
+    )
+    def test_remission_decides_and_not_response(self, remitted, word):
+        verdict = self.judged(remitted)
+        table = verdict.to_frame()
+        assert verdict.word == word
+        assert deciding(verdict)["estimate"] == pytest.approx(remitted / 50)
+        response = table[table["rule"] == "madrs:response_50"].iloc[0]
+        assert (response["role"], response["verdict"]) == ("yardstick", "")
+        assert response["estimate"] == 1.0
+
+    def test_patients_who_began_less_ill_cannot_carry_it(self):
+        verdict = self.judged(45, baseline=30.0)
+        assert verdict.word == "not_testable"
+        assert "began below it" in verdict.reason
+        assert self.judged(45, baseline=35.0).word == "supported"
+
+    def test_an_instrument_without_the_band_does_not_tell_how_ill_they_were(self):
+        verdict = self.judged(45, instrument="pdss", baseline=25.0)
+        assert verdict.word == "not_testable"
+        assert any("does not tell it" in limit for limit in verdict.limits)
+
+    def test_an_instrument_of_something_else_is_no_evidence(self):
+        verdict = self.judged(45, instrument="ybocs")
+        assert verdict.word == "not_testable"
+
+    def test_without_a_cohort_it_asks_for_one(self):
+        assert "none was given" in ks.judge("life-changing").reason

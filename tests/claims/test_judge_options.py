@@ -10,7 +10,7 @@ from made_cohorts import WEEK, clinic, course
 import ketastats as ks
 from ketastats.claims.judge import JUDGED_KINDS
 
-COHORT_KINDS = ("onset_within", "onset_ordering", "by_dose_number", "durability")
+COHORT_KINDS = ("onset_within", "onset_ordering", "by_dose_number", "durability", "rate_above")
 CLAIMS = [claim.id for claim in ks.load_claims().values() if claim.kind in COHORT_KINDS]
 SERIES = (0.0, 72.0, 144.0, 216.0)
 VISITS = (24.0, 96.0, 168.0, 240.0, 336.0, *(WEEK * week for week in (4, 8, 12, 16, 20, 24)))
@@ -52,7 +52,7 @@ def verdicts(anxious):
 
 
 def test_all_claims_of_these_kinds_are_judged_on_a_cohort(verdicts):
-    assert len(CLAIMS) == 9
+    assert len(CLAIMS) == 10
     assert set(COHORT_KINDS) < set(JUDGED_KINDS)
     assert {name: verdict.word for name, verdict in verdicts.items()} == dict.fromkeys(
         JUDGED_HERE, "supported"
