@@ -55,6 +55,7 @@ _MODULE_OF = {
     "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
     "ScheduleResolution": "models.schedule_resolution",
+    "StandardizedDifferences": "models.standardised_mean_difference",
     "StandardizedMeanChange": "models.mean_change",
     "SustainedResponse": "models.sustained_response",
     "TimeToRelief": "models.time_to_relief",
@@ -141,6 +142,7 @@ _MODULE_OF = {
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
     "select_visits": "endpoints.visits",
+    "standardized_differences": "models.standardised_mean_difference",
     "standardized_mean_change": "models.mean_change",
     "sustained_response": "models.sustained_response",
     "time_to_relief": "models.time_to_relief",
@@ -302,6 +304,12 @@ if TYPE_CHECKING:
     from ketastats.models.restricted_mean import restricted_mean as restricted_mean
     from ketastats.models.schedule_resolution import ScheduleResolution as ScheduleResolution
     from ketastats.models.schedule_resolution import schedule_resolution as schedule_resolution
+    from ketastats.models.standardised_mean_difference import (
+        StandardizedDifferences as StandardizedDifferences,
+    )
+    from ketastats.models.standardised_mean_difference import (
+        standardized_differences as standardized_differences,
+    )
     from ketastats.models.sustained_response import SustainedResponse as SustainedResponse
     from ketastats.models.sustained_response import sustained_response as sustained_response
     from ketastats.models.time_to_relief import TimeToRelief as TimeToRelief

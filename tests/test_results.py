@@ -250,6 +250,9 @@ CASES = {
     "ScheduleResolution": lambda: ks.schedule_resolution(
         cohort().scores, subjects=cohort().subjects, by="trt01a", horizons=[24.0]
     ),
+    "StandardizedDifferences": lambda: ks.standardized_differences(
+        repeated(), ["trt01a", "avisit"], "placebo"
+    ),
     "StandardizedMeanChange": lambda: ks.standardized_mean_change(
         last_visit(), base="age", arm=HOSTILE, reference="placebo"
     ),
