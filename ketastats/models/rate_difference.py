@@ -37,6 +37,8 @@ from ketastats.stats.stratified_proportions import (
     stratified_miettinen_nurminen,
 )
 from ketastats.stats.two_proportions import (
+    arcsine_difference,
+    cohens_h,
     koopman_ratio,
     log_odds_ratio,
     log_ratio,
@@ -68,6 +70,7 @@ METHODS: dict[str, dict[str, Callable[..., Any]]] = {
         "risk ratio": log_ratio,
         "odds ratio": log_odds_ratio,
     },
+    "arcsine": {"Cohen's h": arcsine_difference},
 }
 """Interval methods of `rate_difference` by name, with the measures each of them gives."""
 
@@ -130,10 +133,12 @@ class RateDifference(TabularResult):
             else rows
         )
         as_percent = bool((shown["term"] == "risk difference").all())
-        label = "Difference (percentage points)" if as_percent else "Ratio"
-        return draw_forest(
-            shown, ax, xlabel=label, as_percent=as_percent, reference=0.0 if as_percent else 1.0
-        )
+        on_arcsine = set(shown["term"]) == {"Cohen's h"}
+        label = "Ratio"
+        if as_percent or on_arcsine:
+            label = "Difference (percentage points)" if as_percent else "Cohen's h (radians)"
+        reference = 0.0 if as_percent or on_arcsine else 1.0
+        return draw_forest(shown, ax, xlabel=label, as_percent=as_percent, reference=reference)
 
     def __str__(self) -> str:
         row = self.frame.iloc[0]
@@ -246,7 +251,12 @@ def _unstratified(
         if method == "exact"
         else _ratio(x1 * (n2 - x2), x2 * (n1 - x1))
     )
-    points = {"risk difference": p1 - p2, "risk ratio": _ratio(p1, p2), "odds ratio": odds}
+    points = {
+        "risk difference": p1 - p2,
+        "risk ratio": _ratio(p1, p2),
+        "odds ratio": odds,
+        "Cohen's h": cohens_h(p1, p2),
+    }
     p_value = fisher_test(x1, n1, x2, n2) if method == "exact" else nan
     found = []
     for term, interval in METHODS[method].items():

@@ -16,7 +16,7 @@ strata in `stratified_proportions`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, inf, isinf, log, sqrt
+from math import asin, exp, inf, isinf, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,23 @@ def wald_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0
     p1, p2 = x1 / n1, x2 / n2
     half = z * sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
     return Interval(max(-1.0, p1 - p2 - half), min(1.0, p1 - p2 + half))
+
+
+def arcsine_difference(x1: int, n1: int, x2: int, n2: int, *, conf_level: float = 0.95) -> Interval:
+    """Cohen's h by the normal approximation, standard error sqrt(1/n1 + 1/n2), cut at -pi and pi.
+
+    References
+    ----------
+    Cohen J (1988). Statistical Power Analysis for the Behavioral Sciences, 2nd ed, chapter 6.
+    """
+    half = _checked(x1, n1, x2, n2, conf_level) * sqrt(1 / n1 + 1 / n2)
+    h = cohens_h(x1 / n1, x2 / n2)
+    return Interval(max(-pi, h - half), min(pi, h + half))
+
+
+def cohens_h(p1: float, p2: float) -> float:
+    """The difference of two shares on the arcsine scale, on which their variance hardly depends on them."""
+    return 2 * asin(sqrt(p1)) - 2 * asin(sqrt(p2))
 
 
 def newcombe_difference(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from math import isnan
 
 import pandas as pd
 import pytest
-from references import read_input
+from references import read_input, read_reference
 
 import ketastats as ks
 from ketastats.models.rate_difference import METHODS
@@ -122,3 +123,28 @@ def test_paired_difference_leaves_out_and_counts_the_incomplete():
     assert (row["n"], row["gained"], row["lost"]) == (4, 2, 1)
     assert row["estimate"] == pytest.approx(0.25)
     assert "1 without both" in result.notes[0]
+
+
+@pytest.mark.parametrize("case", list(read_reference("cohens_h").itertuples()))
+def test_cohens_h_agrees_with_effectsize(case):
+    table = pd.DataFrame(
+        {
+            "usubjid": [str(k) for k in range(case.n1 + case.n2)],
+            "trt01a": ["A"] * case.n1 + ["B"] * case.n2,
+            "response": [k < case.x1 for k in range(case.n1)]
+            + [k < case.x2 for k in range(case.n2)],
+        }
+    )
+    result = ks.rate_difference(
+        table, arm="A", reference="B", method="arcsine", conf_level=case.conf_level
+    )
+    row = result.to_frame().iloc[0]
+    found = (row["estimate"], row["conf_low"], row["conf_high"])
+    assert found == pytest.approx((case.estimate, case.conf_low, case.conf_high), rel=1e-9)
+    assert "Cohen's h" in str(result)
+    assert result.plot().get_xlabel() == "Cohen's h (radians)"
+
+
+def test_limits_of_cohens_h_stay_within_what_it_can_be():
+    low, high = METHODS["arcsine"]["Cohen's h"](1, 1, 0, 1)
+    assert (low, high) == pytest.approx((math.pi - 1.959963984540054 * math.sqrt(2), math.pi))

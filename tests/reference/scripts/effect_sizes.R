@@ -23,3 +23,7 @@ for (k in seq_len(6)) { m1 <- c(20, 28, 31, 24, 18, 22)[k]; m2 <- c(12, 25, 31.5
   a <- escalc(measure = "SMCR", m1i = m2, m2i = m1, sd1i = s, ni = n, ri = r); b <- escalc(measure = "SMCC", m1i = m2, m2i = m1, sd1i = s, sd2i = sd2, ni = n, ri = r)
   add(change = m2 - m1, sd_start = s, sd_change = sdc, n = n, correlation = r, raw = as.numeric(a$yi), raw_variance = a$vi, of_change = as.numeric(b$yi)) }
 write_ref(do.call(rbind, rows), here("standardised_change.csv"), "standardised mean change by R metafor escalc (SMCR, SMCC), with Hedges' correction", paste0(by, ", ", pkg("metafor")))
+rows <- list()
+for (k in list(c(30, 50, 15, 55), c(0, 12, 5, 10), c(40, 44, 44, 45), c(7, 9, 2, 20), c(3, 200, 9, 180))) for (ci in c(.95, .9)) {
+  h <- as.data.frame(cohens_h(matrix(c(k[1], k[2] - k[1], k[3], k[4] - k[3]), 2), ci = ci)); add(x1 = k[1], n1 = k[2], x2 = k[3], n2 = k[4], conf_level = ci, estimate = h[[1]], conf_low = h$CI_low, conf_high = h$CI_high) }
+write_ref(do.call(rbind, rows), here("cohens_h.csv"), "Cohen's h by R effectsize cohens_h", paste0(by, ", ", pkg("effectsize")))
