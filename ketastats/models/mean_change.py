@@ -11,11 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
-from ketastats.checks.identity import duplicated_rows
 from ketastats.checks.options import checked_level, matched, require_choice, require_column_name
 from ketastats.errors import UsageError
 from ketastats.models.linear_result import interval_text
-from ketastats.models.two_groups import MISSING, moments
+from ketastats.models.two_groups import MISSING, moments, second_rows
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -313,13 +312,7 @@ def _require_changes(
     found = not_numbers(data, [change, base], table=_TABLE)
     needed = [*named, change, base] if missing == "error" else named
     found += missing_values(data, needed, table=_TABLE)
-    found += duplicated_rows(
-        data,
-        [subject],
-        table=_TABLE,
-        what="a second row of one subject",
-        remedy="Choose one visit (select_visit): outcomes of one subject are not independent",
-    )
+    found += second_rows(data, subject)
     refuse(found, source=_SOURCE)
 
 

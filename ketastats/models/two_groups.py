@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ketastats.checks.columns import missing_columns, missing_values, not_numbers, refuse
 from ketastats.checks.identity import duplicated_rows
 from ketastats.checks.options import matched, require_choice, require_column_name
-from ketastats.errors import UsageError
+from ketastats.errors import Problem, UsageError
 from ketastats.results import count
 from ketastats.stats.standardised_differences import Moments
 
@@ -55,6 +55,17 @@ def moments(values: Floats) -> Moments:
     return Moments(float(values.mean()), sd, len(values))
 
 
+def second_rows(data: pd.DataFrame, subject: str) -> list[Problem]:
+    """Rows of a subject beyond the first, in a table that should have one of each."""
+    return duplicated_rows(
+        data,
+        [subject],
+        table=_TABLE,
+        what="a second row of one subject",
+        remedy="Choose one visit (select_visit): outcomes of one subject are not independent",
+    )
+
+
 def two_groups_of(
     data: pd.DataFrame,
     outcome: str,
@@ -81,13 +92,7 @@ def two_groups_of(
     found += missing_values(data, [subject, of], table=_TABLE)
     if missing == "error":
         found += missing_values(data, [outcome], table=_TABLE)
-    found += duplicated_rows(
-        data,
-        [subject],
-        table=_TABLE,
-        what="a second row of one subject",
-        remedy="Choose one visit (select_visit): outcomes of one subject are not independent",
-    )
+    found += second_rows(data, subject)
     refuse(found, source=_SOURCE)
     levels = list(data[of].unique())
     chosen, base = matched("arm", arm, levels), matched("arm", reference, levels)
