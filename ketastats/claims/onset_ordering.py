@@ -14,9 +14,10 @@ from ketastats.claims.onset import WORDS, relief_intervals, rules_by_priority
 from ketastats.claims.registry import Claim
 from ketastats.claims.share_by_time import shares_by
 from ketastats.claims.standing import ALPHA, DECISION_LEVEL
+from ketastats.claims.two_arms import NOT_RANDOMISED, two_arms
 from ketastats.claims.verdict import Verdict, decided, not_testable, reading_row, verdict_frame
 from ketastats.cohort.cohort import Cohort
-from ketastats.errors import DataError, UsageError, unknown_name
+from ketastats.errors import DataError, UsageError
 from ketastats.instruments.rules import Rule
 from ketastats.models.event_intervals import COMPETING, assessment_times
 from ketastats.models.relief_regression import relief_regression
@@ -29,10 +30,6 @@ _MODELS = {
     "aft_loglogistic": "ratio of speeds (log-logistic)",
 }
 _NO_DIRECTION = 1e-6
-_NOT_RANDOMISED = (
-    "The arms are not said to have been assigned at random (randomised=True says so), so a difference "
-    "between them is not what the treatment made."
-)
 _NOT_FOLLOWED = (
     "Patients who dropped out are taken to be like those of their arm who stayed (censored)."
 )
@@ -70,7 +67,7 @@ def judge_ordering(
     randomised : bool
         Whether the arms were assigned at random.
     """
-    arm, reference = _two_arms(cohort, arm, reference)
+    arm, reference = two_arms(cohort, arm, reference)
     comparator_meant = str(claim.facts["comparator"])
     if arm is None or reference is None:
         return not_testable(
@@ -123,25 +120,6 @@ def judge_ordering(
     )
 
 
-def _two_arms(
-    cohort: Cohort, arm: str | None, reference: str | None
-) -> tuple[str | None, str | None]:
-    for name in (arm, reference):
-        if name is not None and name not in cohort.arms:
-            raise unknown_name("arm", name, cohort.arms)
-    if len(cohort.arms) < 2:
-        return arm, None
-    if arm is None or (reference is None and len(cohort.arms) > 2):
-        raise UsageError(
-            f"The claim compares two arms: name arm= and reference= ({', '.join(cohort.arms)})"
-        )
-    if reference is None:
-        reference = next(name for name in cohort.arms if name != arm)
-    if arm == reference:
-        raise UsageError("arm and reference are the same arm")
-    return arm, reference
-
-
 def _limits(
     claim: Claim, first: Patients, second: Patients, *, randomised: bool
 ) -> tuple[tuple[str, ...], bool]:
@@ -155,7 +133,7 @@ def _limits(
         )
         capped = True
     if not randomised:
-        limits, capped = (*limits, _NOT_RANDOMISED), True
+        limits, capped = (*limits, NOT_RANDOMISED), True
     if any(_dropped_out(one.subjects) for one in (first, second)):
         limits = (*limits, _NOT_FOLLOWED)
     return limits, capped
@@ -323,4 +301,5 @@ def _row(
         rule=rule.id,
         missing="never" if never else "interval",
         grade=rule.grade,
+        measure="ratio",
     )

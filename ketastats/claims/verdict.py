@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ketastats.claims.estimates import ReadingEstimate
+from ketastats.claims.measures import MEASURES, Measure
 from ketastats.claims.registry import Claim
 from ketastats.claims.standing import (
     CONTRADICTED,
@@ -28,7 +29,6 @@ from ketastats.results import (
     estimate_text,
     in_shared_words,
     level_text,
-    number,
     percent,
     share_text,
 )
@@ -40,6 +40,7 @@ OWN = (
     "claim",
     "reading",
     "role",
+    "measure",
     "verdict",
     "standing",
     "rule",
@@ -115,13 +116,13 @@ class Verdict(TabularResult):
         return pd.DataFrame(shown, columns=columns)
 
     @property
-    def _of_ratios(self) -> bool:
-        return self.claim.kind == "onset_ordering"
+    def _measure(self) -> Measure:
+        """That of the reading in the first row."""
+        return MEASURES["share" if self.frame.empty else str(self.frame["measure"].iloc[0])]
 
     @property
     def _heading(self) -> str:
-        unit = "Ratio" if self._of_ratios else "%"
-        return f"{unit} ({DECISION_LEVEL:.0%} interval)"
+        return f"{self._measure.heading} ({DECISION_LEVEL:.0%} interval)"
 
     def _shown(self, row: Mapping[Any, Any]) -> dict[str, str]:
         place = row["standing"]
@@ -134,7 +135,7 @@ class Verdict(TabularResult):
         return {
             "Reading": f"{row['term']}{' [rests on grade C]' if row['grade'] == 'C' else ''}",
             "From": f"{int(row['k'])} {row['unit']}" if row["unit"] else "–",
-            self._heading: _value_text(row, ratio=self._of_ratios),
+            self._heading: _value_text(row, bare=self.frame["measure"].nunique() == 1),
             "Verdict": "for comparison"
             if row["role"] == "yardstick" and self.claim.kind != "rate_within"
             else ": ".join(
@@ -145,35 +146,45 @@ class Verdict(TabularResult):
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw every reading with the claimed range as a band; filled where it decides."""
+        """Draw every reading with the claimed range as a band, filled where it decides.
+
+        Where readings are in several units, those in the unit of the deciding one.
+        """
         from ketastats.plots.forest import draw_forest
 
-        if self.frame.empty:
-            return draw_forest(self.frame, ax, xlabel="Share of people (%)", as_percent=True)
-        if self._of_ratios:
+        measure, drawn = self._measure, self._drawn
+        if measure is MEASURES["ratio"]:
             from ketastats.plots.ratios import draw_ratios
 
             names = {"estimate": "ratio", "conf_low": "ratio_low", "conf_high": "ratio_high"}
-            drawn = self.frame[self.frame["estimate"].notna()].rename(columns=names)
-            return draw_ratios(drawn, ax, xlabel="Ratio (above 1: relief earlier)")
+            known = drawn[drawn["estimate"].notna()].rename(columns=names)
+            return draw_ratios(known, ax, xlabel=measure.axis)
+        banded = measure is MEASURES["share"] and not drawn.empty
         return draw_forest(
-            self.frame,
+            drawn,
             ax,
-            xlabel="Share of people (%)",
-            as_percent=True,
-            band=self.claim.range,
-            band_label=f"claimed {self.claim.range_text}",
+            xlabel=measure.axis,
+            as_percent=measure.as_percent,
+            band=self.claim.range if banded else None,
+            band_label=f"claimed {self.claim.range_text}" if banded else "",
+            reference=measure.null,
         )
+
+    @property
+    def _drawn(self) -> pd.DataFrame:
+        """Readings in the unit of the first."""
+        frame = self.frame
+        return frame if frame.empty else frame[frame["measure"] == frame["measure"].iloc[0]]
 
     def figure_text(self) -> str:
         """Return every row of the figure in words."""
         parts = [
-            f"{row['term']}: {_value_text(row, ratio=self._of_ratios)}{'' if self._of_ratios else '%'}, "
+            f"{row['term']}: {_value_text(row, bare=True)}{MEASURES[row['measure']].unit}, "
             f"{row['standing'] or 'no interval'}"
-            for row in self.frame.to_dict("records")
+            for row in self._drawn.to_dict("records")
         ]
         return (
-            f"Forest plot of {len(self.frame)} readings against the claimed range. "
+            f"Forest plot of {len(parts)} readings against the claimed range. "
             + "; ".join(parts)
             + "."
         )
@@ -200,16 +211,20 @@ class Verdict(TabularResult):
         }
 
 
-def _value_text(row: Mapping[Any, Any], *, ratio: bool) -> str:
-    """A share (or ratio) with its interval, or with its range over the years where it has none."""
-    form = number if ratio else percent
+def _value_text(row: Mapping[Any, Any], *, bare: bool) -> str:
+    """A number with its interval, or with its range over the years where it has none.
+
+    The unit is left out where `bare`.
+    """
+    measure = MEASURES[row["measure"]]
+    form = measure.form
     text = estimate_text(row["estimate"], row["conf_low"], row["conf_high"], form)
     if _between(row):
         highest = estimate_text(row["bound_high"], row["conf_low"], row["conf_high"], form)
         text = f"{form(row['bound_low'])} to {highest}"
     if pd.isna(row["conf_low"]) and not pd.isna(row["low_seen"]):
         text += f" (years {percent(row['low_seen'])} to {percent(row['high_seen'])})"
-    return text
+    return text if bare else f"{text}{measure.unit}"
 
 
 def reading_row(
@@ -224,14 +239,21 @@ def reading_row(
     missing: str = "",
     grade: str = "",
     source: str = "",
+    measure: str = "share",
+    within: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    """One row of a verdict's table, with its standing and word."""
+    """One row of a verdict's table, with its standing and word.
+
+    `within` is where the claim says this number lies, if not in the claim's own range.
+    """
     has_interval = not pd.isna(estimate.low)
-    place = standing(*estimate.decision_interval(), claim.range) if has_interval else ""
+    claimed = claim.range if within is None else within
+    place = standing(*estimate.decision_interval(), claimed) if has_interval else ""
     return {
         "claim": claim.id,
         "reading": reading,
         "role": role,
+        "measure": measure,
         "verdict": "" if role == "yardstick" else word(place) if place else NOT_TESTABLE,
         "standing": place,
         "rule": rule,
@@ -279,11 +301,11 @@ def decided(
     it leaves the verdict undecided.
     """
     first = frame.iloc[0]
-    value = _value_in_words(first, ratio=claim.kind == "onset_ordering")
+    measure = MEASURES[str(first["measure"])]
     place = _place_in_words(claim, str(first["standing"]), capped=capped)
-    what, done = ("ratio", "Compared") if claim.kind == "onset_ordering" else ("share", "Counted")
     reason = (
-        f"The {what} is {value}, {place}. {done}: {_in_plain_words(first)}, {where}, "
+        f"The {measure.noun} is {_value_in_words(first)}, {place}. {measure.done}: "
+        f"{_in_plain_words(first)}, {where}, "
         f"{int(first['n'])} patients.{_other_readings(frame)}"
     )
     verdict = str(first["verdict"])
@@ -351,15 +373,18 @@ def _place_in_words(claim: Claim, place: str, *, capped: bool) -> str:
     }.get(place, f"not clearly {claim.range_text} and not clearly otherwise")
 
 
-def _value_in_words(row: pd.Series, *, ratio: bool) -> str:
-    if ratio:
-        low, high = number(row["conf_low"]), number(row["conf_high"])
-        value = "not known" if pd.isna(row["estimate"]) else number(row["estimate"])
-        return f"{value} ({level_text(row['conf_level'])} interval {low} to {high})"
+def _value_in_words(row: pd.Series) -> str:
+    measure = MEASURES[str(row["measure"])]
     if _between(row):
         highest = share_text({**row, "estimate": row["bound_high"]})
         return f"between {percent(row['bound_low'])} and {highest}"
-    return share_text(row)
+    low, high = measure.form(row["conf_low"]), measure.form(row["conf_high"])
+    value = (
+        "not known"
+        if pd.isna(row["estimate"])
+        else f"{measure.form(row['estimate'])}{measure.unit}"
+    )
+    return f"{value} ({level_text(row['conf_level'])} interval {low} to {high})"
 
 
 def _between(row: Mapping[Any, Any] | pd.Series) -> bool:
