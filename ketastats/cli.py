@@ -127,6 +127,7 @@ def report(
 @click.option("--treatment", help="What these patients received, in the claim's words.")
 @click.option("--comparator", help="What the patients of the other arm received.")
 @click.option("--randomised", is_flag=True, help="The two arms were assigned at random.")
+@click.option("--blinded", is_flag=True, help="Patients and raters did not know the arm.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
     claim: str | None,
@@ -138,6 +139,7 @@ def judge(
     treatment: str | None,
     comparator: str | None,
     randomised: bool,  # noqa: FBT001
+    blinded: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Judge CLAIM, given by its id; without one, list all claims.
@@ -162,6 +164,7 @@ def judge(
         treatment=treatment,
         comparator=comparator,
         randomised=randomised,
+        blinded=blinded,
     )
     if as_json:
         _print_json(verdict.to_json())

@@ -15,6 +15,7 @@ from ketastats.claims.published import judge_published
 from ketastats.claims.rate_within import judge_rate_within
 from ketastats.claims.registry import Claim, find_claim
 from ketastats.claims.standing import NOT_TESTABLE
+from ketastats.claims.superiority import judge_superiority
 from ketastats.claims.verdict import Verdict, verdict_frame
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
@@ -27,12 +28,14 @@ _ON_COHORT: dict[str, Callable[..., Verdict]] = {
     "by_dose_number": judge_dose_number,
     "durability": judge_durability,
     "rate_above": judge_durability,
+    "superiority": judge_superiority,
 }
 """The judging path of each kind of claim on a cohort."""
 
 _FURTHER_OPTIONS = {
     "rate_within": ("visit",),
     "onset_ordering": ("reference", "comparator", "randomised"),
+    "superiority": ("reference", "comparator", "randomised", "blinded"),
 }
 """Options of `judge` beside arm, instrument and treatment, by kind of claim."""
 
@@ -54,6 +57,7 @@ def judge(
     treatment: str | None = None,
     comparator: str | None = None,
     randomised: bool = False,
+    blinded: bool = False,
 ) -> Verdict:
     """Judge a claim on the shipped published evidence, on an evidence table, or on a cohort.
 
@@ -70,8 +74,9 @@ def judge(
         For a share at a visit: the visit, the last if not given.
     reference, comparator : str, optional
         For a claim that compares two treatments: the other arm, and what its patients received.
-    randomised : bool
-        For such a claim: whether the arms were assigned at random.
+    randomised, blinded : bool
+        For such a claim: whether the arms were assigned at random, and for superiority whether patients and
+        raters did not know which.
 
     Returns
     -------
@@ -93,6 +98,7 @@ def judge(
         "reference": reference,
         "comparator": comparator,
         "randomised": randomised,
+        "blinded": blinded,
     }
     if isinstance(data, Cohort):
         taken = _FURTHER_OPTIONS.get(found.kind, ())

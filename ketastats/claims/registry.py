@@ -58,7 +58,7 @@ class Claim:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Where the claim says its number lies: a share, or for an ordering a ratio above 1.
+        """Where the claim says its number lies: a share, a ratio above 1, or a benefit above 0.
 
         A share that a sentence puts above a value is claimed to lie between it and 1, one that it
         puts below a value between 0 and it.
@@ -68,6 +68,8 @@ class Claim:
             return float(low), float(high)
         if self.kind == "onset_ordering":
             return 1.0, inf
+        if self.kind == "superiority":
+            return 0.0, inf
         share = self.facts.get("share", self.facts.get("threshold"))
         if share is None or self.kind not in SHARE_KINDS:
             raise UsageError(f"The claim {self.id!r} states no range")

@@ -291,6 +291,7 @@ def decided(
     capped: bool,
     needed: str,
     doubt: str = "",
+    against: str = "",
     sources: tuple[Source, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Verdict:
@@ -298,7 +299,7 @@ def decided(
 
     `where` says in whom and when, `needed` what cohort could carry the claim; the first of `limits`
     is the reason where they cap it. A `doubt` is a sentence on why the first reading is not enough;
-    it leaves the verdict undecided.
+    it leaves the verdict undecided; `against` one on why the claim fails whatever that reading says.
     """
     first = frame.iloc[0]
     measure = MEASURES[str(first["measure"])]
@@ -309,8 +310,10 @@ def decided(
         f"{int(first['n'])} patients.{_other_readings(frame)}"
     )
     verdict = str(first["verdict"])
-    if doubt and verdict in (SUPPORTED, CONTRADICTED):
+    if doubt and not against and verdict in (SUPPORTED, CONTRADICTED):
         verdict, reason = UNDECIDED, f"{reason} {doubt}"
+    if against:
+        verdict, reason = CONTRADICTED, f"{reason} {against}"
     if capped:
         verdict, reason = NOT_TESTABLE, f"{limits[0]} In them: {reason[0].lower()}{reason[1:]}"
     return Verdict(

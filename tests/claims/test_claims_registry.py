@@ -59,8 +59,8 @@ def test_the_claimed_range_is_a_pair_of_shares_in_order():
 
 
 def test_a_claim_without_a_range_says_so():
-    with pytest.raises(ks.UsageError, match="chronic-pain-relief"):
-        _ = ks.find_claim("chronic-pain-relief").range
+    with pytest.raises(ks.UsageError, match="inflammation-and-bdnf"):
+        _ = ks.find_claim("inflammation-and-bdnf").range
 
 
 def test_an_unknown_claim_names_the_nearest_one():

@@ -99,7 +99,8 @@ def test_judge_without_a_claim_lists_all_claims(run):
     assert f"{HEADLINE} [judged]" in names
     assert "onset-hours-to-days [judged on a cohort]" in names
     assert "life-changing [judged on a cohort]" in names
-    assert "chronic-pain-relief" in names
+    assert "chronic-pain-relief [judged on a cohort]" in names
+    assert "inflammation-and-bdnf" in names
 
 
 def test_judge_prints_the_verdict_and_every_reading(run):
