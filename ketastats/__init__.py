@@ -47,6 +47,7 @@ _MODULE_OF = {
     "RatePosterior": "models.response_rate",
     "RecurrentEvents": "models.recurrent_events",
     "ReferenceBased": "models.reference_based",
+    "ReferenceResponse": "models.reference_response",
     "ReliefByDose": "models.relief_by_dose",
     "ReliefRegression": "models.relief_regression",
     "ReliefTest": "models.relief_test",
@@ -73,6 +74,7 @@ _MODULE_OF = {
     "compare_assumptions": "models.assumption_comparison",
     "compare_covariances": "models.covariance_comparison",
     "compare_denominators": "models.denominator_comparison",
+    "compare_estimands": "models.estimand_comparison",
     "compare_pooling": "models.pooling_comparison",
     "constrained_longitudinal": "models.constrained_longitudinal",
     "cumulative_incidence": "models.cumulative_incidence",
@@ -104,6 +106,7 @@ _MODULE_OF = {
     "instrument": "instruments.registry",
     "judge": "claims.judge",
     "kaplan_meier": "models.kaplan_meier",
+    "leaving_events": "endpoints.visits",
     "load_antidepressant_trial": "loaders.open_data",
     "load_claims": "claims.registry",
     "load_cohort": "loaders.cohort_files",
@@ -128,6 +131,7 @@ _MODULE_OF = {
     "rate_posterior": "models.response_rate",
     "recurrent_events": "models.recurrent_events",
     "reference_based": "models.reference_based",
+    "reference_response": "models.reference_response",
     "relief_by_dose": "models.relief_by_dose",
     "relief_regression": "models.relief_regression",
     "relief_test": "models.relief_test",
@@ -190,6 +194,7 @@ if TYPE_CHECKING:
     from ketastats.endpoints.relapse import derive_relapse as derive_relapse
     from ketastats.endpoints.relief import derive_relief as derive_relief
     from ketastats.endpoints.visits import derive_visits as derive_visits
+    from ketastats.endpoints.visits import leaving_events as leaving_events
     from ketastats.endpoints.visits import select_visit as select_visit
     from ketastats.endpoints.visits import select_visits as select_visits
     from ketastats.endpoints.well_time import derive_well_time as derive_well_time
@@ -255,6 +260,7 @@ if TYPE_CHECKING:
     from ketastats.models.equivalence_test import equivalence_test as equivalence_test
     from ketastats.models.estimand import Estimand as Estimand
     from ketastats.models.estimand import estimand_difference as estimand_difference
+    from ketastats.models.estimand_comparison import compare_estimands as compare_estimands
     from ketastats.models.kaplan_meier import KaplanMeier as KaplanMeier
     from ketastats.models.kaplan_meier import kaplan_meier as kaplan_meier
     from ketastats.models.log_rank_test import LogRankTest as LogRankTest
@@ -288,6 +294,8 @@ if TYPE_CHECKING:
     from ketastats.models.recurrent_events import recurrent_events as recurrent_events
     from ketastats.models.reference_based import ReferenceBased as ReferenceBased
     from ketastats.models.reference_based import reference_based as reference_based
+    from ketastats.models.reference_response import ReferenceResponse as ReferenceResponse
+    from ketastats.models.reference_response import reference_response as reference_response
     from ketastats.models.relief_by_dose import ReliefByDose as ReliefByDose
     from ketastats.models.relief_by_dose import relief_by_dose as relief_by_dose
     from ketastats.models.relief_regression import ReliefRegression as ReliefRegression

@@ -220,6 +220,11 @@ def percent(value: float) -> str:
     return "∞" if math.isinf(value) else f"{100 * value:z.1f}"
 
 
+def percentage_points(value: float) -> str:
+    """Write a difference of shares in percentage points, without the unit."""
+    return percent(value).replace("-", "−")
+
+
 def number(value: float) -> str:
     """Write a number with three significant digits after a leading zero is allowed for."""
     if math.isinf(value):

@@ -237,6 +237,13 @@ CASES = {
     ),
     "RecurrentEvents": lambda: ks.recurrent_events(spans(), "trt01a"),
     "ReferenceBased": filled_in,
+    "ReferenceResponse": lambda: ks.reference_response(
+        "chg ~ age + trt01a*avisit",
+        visits_of_arms().assign(age=40.0),
+        rule="hamd17:response_50",
+        base="age",
+        reference="placebo",
+    ),
     "TippingPoint": lambda: ks.tipping_point(
         filled_in(), arm_deltas=[-1, 0, 1], reference_deltas=[-1, 0, 1]
     ),

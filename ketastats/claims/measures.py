@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ketastats.results import number, percent
+from ketastats.results import number, percent, percentage_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,6 @@ class Measure:
     null: float | None = None
 
 
-def _points(value: float) -> str:
-    return percent(value).replace("-", "−")
-
-
 MEASURES = {
     "share": Measure("share", "Counted", percent, "%", "%", "Share of people (%)", as_percent=True),
     "ratio": Measure(
@@ -37,7 +33,7 @@ MEASURES = {
     "share_difference": Measure(
         "difference",
         "Compared",
-        _points,
+        percentage_points,
         " percentage points",
         "Better by",
         "Better by (percentage points)",

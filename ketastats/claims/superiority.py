@@ -51,7 +51,7 @@ def judge_superiority(
 
     The claim's `endpoint` decides. "response": the difference in shares with everyone counted, not seen =
     not met; it has to hold among those seen too. "change": the difference in change from the mixed model;
-    it has to hold if those who left went on as the reference arm (or, with one visit, unchanged). A claim
+    it has to hold if those who left went on as the reference arm. A claim
     that states a standardised effect holds only if the change is clearly that large as well. Everything
     else stands beside it.
 
@@ -253,10 +253,7 @@ def _doubt(rows: list[dict[str, Any]], comparison: Comparison) -> str:
     beside = {
         "observed": "It does not hold among those seen.",
         "jump_to_reference": f"It does not hold if those not seen went on like {comparison.reference}.",
-        "bocf": "It does not hold if those not seen had not changed.",
     }
     checked = {row["missing"]: row["verdict"] for row in rows}
     tested = [name for name in ("observed", "jump_to_reference") if name in checked]
-    if not tested and "bocf" in checked:
-        tested = ["bocf"]
     return next((beside[name] for name in tested if checked[name] != word), "")

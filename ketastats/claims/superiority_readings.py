@@ -28,6 +28,7 @@ from ketastats.models.assumption_comparison import compare_assumptions
 from ketastats.models.effect_size import hedges_g
 from ketastats.models.mmrm import Mmrm, mmrm
 from ketastats.models.rate_difference import rate_difference
+from ketastats.models.reference_based import STRATEGY_TITLES
 from ketastats.models.standardised_mean_difference import standardized_differences
 from ketastats.stats.two_proportions import miettinen_nurminen_difference
 
@@ -102,18 +103,8 @@ def change_readings(comparison: Comparison) -> list[dict[str, Any]]:
     ]
     if not comparison.at_visit["benefit"].isna().any():
         return rows
-    if isinstance(comparison.fit, Ancova):
-        unchanged = comparison.at_visit.assign(benefit=lambda d: d["benefit"].fillna(0.0))
-        fit = ancova(
-            _ONE_VISIT,
-            unchanged,
-            reference={"trt01a": comparison.reference},
-            conf_level=DECISION_LEVEL,
-        )
-        found = _difference(comparison, fit)
-        return [*rows, _change_row(comparison, found, "bocf", "not seen = unchanged")]
     table = compare_assumptions(
-        _FORMULA,
+        _FORMULA if len(comparison.visits) > 1 else _ONE_VISIT,
         _over(comparison.table, comparison.visits),
         reference=comparison.reference,
         at=comparison.at,
@@ -188,6 +179,7 @@ def response_readings(comparison: Comparison, rule: Rule) -> list[dict[str, Any]
         )
         rows.append(_response_row(comparison, rule, _estimate(row), missing, words))
     if met.isna().any():
+        rows += _filled_in_responses(comparison, rule)
         bounds = _whatever(table, rule.endpoint, comparison)
         rows.append(
             _response_row(
@@ -200,6 +192,38 @@ def response_readings(comparison: Comparison, rule: Rule) -> list[dict[str, Any]
             )
         )
     return rows
+
+
+def _filled_in_responses(comparison: Comparison, rule: Rule) -> list[dict[str, Any]]:
+    """The difference in the share under each assumption about scores that were missed.
+
+    Empty where the rule needs more than a total or the scores have no model.
+    """
+    change = "chg ~ base*avisit + trt01a*avisit"
+    try:
+        table = compare_assumptions(
+            change if len(comparison.visits) > 1 else "chg ~ base + trt01a",
+            _over(comparison.table, comparison.visits),
+            reference=comparison.reference,
+            at=comparison.at,
+            rule=rule.id,
+            assumptions=tuple(STRATEGY_TITLES),
+            conf_level=DECISION_LEVEL,
+        ).to_frame()
+    except KetastatsError:  # the counted shares stand without it
+        return []
+    return [
+        _response_row(
+            comparison,
+            rule,
+            _estimate(row),
+            str(row["assumption"]),
+            f"scores filled in, {row['term']}",
+            role="group",
+            method=str(row["method"]),
+        )
+        for row in table.to_dict("records")
+    ]
 
 
 def _whatever(table: pd.DataFrame, endpoint: str, comparison: Comparison) -> ReadingEstimate:
@@ -225,6 +249,7 @@ def _response_row(
     words: str,
     *,
     role: str = "reading",
+    method: str = "miettinen_nurminen",
 ) -> dict[str, Any]:
     return reading_row(
         comparison.claim,
@@ -232,7 +257,7 @@ def _response_row(
         reading=f"{rule.id}/{missing}",
         role=role,
         title=f"{WORDS[rule.endpoint]} ({rule.name}), {words}",
-        method="miettinen_nurminen",
+        method=method,
         rule=rule.id,
         missing=missing,
         grade=rule.grade,

@@ -105,6 +105,50 @@ def select_visits(
     return whole
 
 
+def leaving_events(
+    visits: pd.DataFrame, *, outcome: str = "chg", event: str = "left"
+) -> pd.DataFrame:
+    """Say from which visit on each subject who left was not seen any more.
+
+    Parameters
+    ----------
+    visits : DataFrame, one row per subject and visit
+        As `select_visits` gives it: every subject with all visits, `avisit` an ordered category.
+    outcome : str
+        Column that is missing where a subject was not seen.
+    event : str
+        What to call leaving.
+
+    Returns
+    -------
+    DataFrame
+        `usubjid`, `avisit` (the first visit missed for good) and `event`, one row per subject who was not
+        seen at the last visit. A gap after which a subject was seen again is no leaving.
+
+    Raises
+    ------
+    UsageError, DataError
+        If a column is missing or `avisit` is no ordered category.
+    """
+    require_columns(visits, ["usubjid", "avisit", outcome], table="visits")
+    if (
+        not isinstance(visits["avisit"].dtype, pd.CategoricalDtype)
+        or not visits["avisit"].cat.ordered
+    ):
+        raise UsageError("avisit must be an ordered category, as select_visits gives it")
+    order = list(visits["avisit"].cat.categories)
+    place = visits["avisit"].cat.codes.where(visits[outcome].notna(), -1)
+    last = place.groupby(visits["usubjid"], sort=False).max()
+    gone = last[last < len(order) - 1]
+    return pd.DataFrame(
+        {
+            "usubjid": gone.index,
+            "avisit": [order[at + 1] for at in gone],
+            "event": event,
+        }
+    )
+
+
 def select_visit(
     scores: pd.DataFrame,
     visit: str,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from ketastats.checks.options import checked_level, matched, require_choice
 from ketastats.errors import UsageError
-from ketastats.models.imputation_data import ImputationData
 from ketastats.models.linear_result import interval_text
 from ketastats.models.reference_based import STRATEGY_TITLES, ReferenceBased, reference_based
+from ketastats.models.reference_response import ReferenceResponse, reference_response
+from ketastats.models.single_values import (
+    NON_RESPONSE,
+    SINGLE,
+    mean_difference,
+    share_difference,
+)
 from ketastats.results import (
     Statement,
     TabularResult,
@@ -25,19 +29,11 @@ from ketastats.results import (
     level_text,
     number,
     p_text,
+    percentage_points,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Floats = NDArray[np.float64]
-
-SINGLE = {
-    "those_seen": "only those seen at the visit",
-    "locf": "last observation carried forward",
-    "bocf": "baseline carried forward",
-}
-"""Ways without a model for what was missed; kept for comparison with older reports, not advised."""
 
 ASSUMPTIONS = (*STRATEGY_TITLES, *SINGLE)
 
@@ -53,10 +49,28 @@ class AssumptionComparison(TabularResult):
     difference: str = field(kw_only=True)
     outcome: str = field(kw_only=True)
     unit: str = field(kw_only=True)
+    shares: bool = field(kw_only=True, default=False)
+    what: str = field(kw_only=True, default="what is assumed of missed visits")
+
+    @property
+    def _form(self) -> Callable[[float], str]:
+        return percentage_points if self.shares else number
+
+    def _interval(self, row: Mapping[Any, Any]) -> str:
+        if not self.shares:
+            return interval_text(row)
+        low, high = (percentage_points(row[name]) for name in ("conf_low", "conf_high"))
+        level = level_text(row["conf_level"])
+        return f"{percentage_points(row['estimate'])} ({level} interval {low} to {high})"
+
+    @property
+    def _modelled(self) -> pd.DataFrame:
+        """Rows that are an estimate for everybody."""
+        return self.frame[~self.frame["assumption"].isin([*SINGLE, *NON_RESPONSE])]
 
     def statement(self) -> Statement:
         """Say how far the assumption moves the difference, and whether intervals agree about 0."""
-        held = self.frame[self.frame["assumption"].isin(list(STRATEGY_TITLES))]
+        held = self._modelled
         sides = set(np.sign(held["conf_low"]) + np.sign(held["conf_high"]))
         agree = (
             "every interval leaves 0 out on the same side"
@@ -73,11 +87,11 @@ class AssumptionComparison(TabularResult):
         level = level_text(self.frame["conf_level"].iloc[0])
         return pd.DataFrame(
             {
-                "Visits that were missed": [str(row["term"]) for row in rows],
+                self.what[0].upper() + self.what[1:]: [str(row["term"]) for row in rows],
                 "n": [count(row["n"]) for row in rows],
                 "Filled in": [count(row["imputed"]) for row in rows],
                 f"Difference ({level} interval)": [
-                    estimate_text(row["estimate"], row["conf_low"], row["conf_high"], number)
+                    estimate_text(row["estimate"], row["conf_low"], row["conf_high"], self._form)
                     for row in rows
                 ],
                 "p": [p_text(row["p_value"]) for row in rows],
@@ -88,21 +102,28 @@ class AssumptionComparison(TabularResult):
         """Draw the difference under each assumption."""
         from ketastats.plots.forest import draw_forest
 
-        return draw_forest(self.frame, ax, xlabel=f"{self.difference} ({self.unit})", reference=0.0)
+        return draw_forest(
+            self.frame,
+            ax,
+            xlabel=f"{self.difference} ({self.unit})",
+            as_percent=self.shares,
+            reference=0.0,
+        )
 
     def figure_text(self) -> str:
         """Return the difference under each assumption in words."""
-        parts = [f"{row['term']} {interval_text(row)}" for row in self.frame.to_dict("records")]
+        rows = self.frame.to_dict("records")
+        parts = [f"{row['term']} {self._interval(row)}" for row in rows]
         return f"{self.difference} in {self.outcome}: {'; '.join(parts)}."
 
     def __str__(self) -> str:
-        modelled = self.frame[self.frame["assumption"].isin(list(STRATEGY_TITLES))]
-        held = self.frame if modelled.empty else modelled
+        held = self.frame if self._modelled.empty else self._modelled
         ends = held.sort_values("estimate")
         low, high = ends.iloc[0], ends.iloc[-1]
+        ends_text = [f"{self._form(row['estimate'])} ({row['term']})" for row in (low, high)]
         return (
-            f"{self.difference} in {self.outcome} lies between {number(low['estimate'])} ({low['term']}) and "
-            f"{number(high['estimate'])} ({high['term']}), depending on what is assumed of missed visits"
+            f"{self.difference} in {self.outcome} lies between {ends_text[0]} and {ends_text[1]}, depending "
+            f"on {self.what}"
         )
 
 
@@ -114,8 +135,11 @@ def compare_assumptions(
     arm: str = "trt01a",
     group: str | None = None,
     at: Any = None,
-    assumptions: Sequence[str] = ASSUMPTIONS,
+    assumptions: Sequence[str] | None = None,
     at_baseline: float = 0.0,
+    rule: str | None = None,
+    outcome: str = "change",
+    base: str = "base",
     analysis: str = "base",
     events: pd.DataFrame | None = None,
     subject: str = "usubjid",
@@ -136,10 +160,13 @@ def compare_assumptions(
         The arm compared; needed if there are several beside the reference.
     at : visit, optional
         The last one by default.
-    assumptions : sequence of str
-        Strategies of `reference_based`, and "those_seen", "locf", "bocf".
+    assumptions : sequence of str, optional
+        Strategies of `reference_based`, and "those_seen", "locf", "bocf", and for shares "non_response". All
+        by default.
     at_baseline : float, default 0
         The outcome's value at baseline, for "bocf" and for subjects never seen under "locf": 0 for changes.
+    rule, outcome, base
+        As for `reference_response`: with a rule the difference is one of the shares that meet it.
     progress : callable, optional
         Told the number of assumptions with a model that are done, and of all.
 
@@ -147,59 +174,64 @@ def compare_assumptions(
     -------
     AssumptionComparison
         Carried values and those seen are analysed by the same analysis of covariance with its own standard
-        error, as if nothing had been filled in.
+        error, as if nothing had been filled in; shares by their difference with normal limits.
 
     References
     ----------
     National Research Council (2010). The Prevention and Treatment of Missing Data in Clinical Trials.
     """
-    level = checked_level(conf_level)
-    if isinstance(assumptions, str) or not assumptions:
-        raise UsageError("assumptions is a list of names, such as ['mar', 'jump_to_reference']")
-    for name in assumptions:
-        require_choice("assumption", name, ASSUMPTIONS)
+    level, chosen = checked_level(conf_level), _chosen(assumptions, shares=rule is not None)
+    shared: dict[str, Any] = {"arm": arm, "reference": reference, "events": events, "unit": unit}
+    shared |= {"subject": subject, "visit": visit, "covariance": covariance, "conf_level": level}
 
-    def fill(strategy: str) -> ReferenceBased:
-        return reference_based(
-            formula,
-            data,
-            strategy=strategy,
-            arm=arm,
-            reference=reference,
-            analysis=analysis,
-            events=events,
-            subject=subject,
-            visit=visit,
-            covariance=covariance,
-            conf_level=level,
-            label=label,
-            unit=unit,
-        )
+    def fill(strategy: str) -> ReferenceBased | ReferenceResponse:
+        if rule is not None:
+            options = {**shared, "rule": rule, "outcome": outcome, "base": base}
+            return reference_response(formula, data, strategy=strategy, **options)
+        options = {**shared, "analysis": analysis, "label": label}
+        return reference_based(formula, data, strategy=strategy, **options)
 
     modelled = {}
-    for done, name in enumerate([a for a in assumptions if a in STRATEGY_TITLES], start=1):
+    for done, name in enumerate([a for a in chosen if a in STRATEGY_TITLES], start=1):
         modelled[name] = fill(name)
         if progress is not None:
-            progress(done, len(assumptions))
+            progress(done, len(chosen))
     first = next(iter(modelled.values())) if modelled else fill("mar")
     t, k = _place(first, at, group)
     rows = [
-        _row(modelled.get(name), first.trial, name, t, k, float(at_baseline), level)
-        for name in assumptions
+        {
+            **_row(modelled.get(name), first, name, t, k, float(at_baseline), level),
+            "assumption": name,
+            "conf_level": level,
+        }
+        for name in chosen
     ]
-    frame = in_shared_words(rows, own=("assumption", "imputed"))
     when = first.trial.visits[t]
     return AssumptionComparison(
-        frame,
+        in_shared_words(rows, own=("assumption", "imputed")),
         difference=f"{first.trial.arms[k + 1]} minus {first.trial.arms[0]} at {when}",
-        outcome=first.outcome,
-        unit=unit,
+        outcome=label or first.outcome,
+        unit=unit if rule is None else "percentage points",
+        shares=rule is not None,
         sources=first.sources,
-        notes=_notes(assumptions),
+        notes=_notes(chosen),
     )
 
 
-def _place(result: ReferenceBased, at: Any, group: str | None) -> tuple[int, int]:
+def _chosen(assumptions: Sequence[str] | None, *, shares: bool) -> tuple[str, ...]:
+    known = (*ASSUMPTIONS, *(NON_RESPONSE if shares else ()))
+    if assumptions is None:
+        return known
+    if isinstance(assumptions, str) or not assumptions:
+        raise UsageError("assumptions is a list of names, such as ['mar', 'jump_to_reference']")
+    for name in assumptions:
+        require_choice("assumption", name, known)
+    return tuple(assumptions)
+
+
+def _place(
+    result: ReferenceBased | ReferenceResponse, at: Any, group: str | None
+) -> tuple[int, int]:
     trial = result.trial
     others = list(trial.arms[1:])
     if group is None and len(others) > 1:
@@ -211,8 +243,8 @@ def _place(result: ReferenceBased, at: Any, group: str | None) -> tuple[int, int
 
 
 def _row(
-    result: ReferenceBased | None,
-    trial: ImputationData,
+    result: ReferenceBased | ReferenceResponse | None,
+    first: ReferenceBased | ReferenceResponse,
     name: str,
     t: int,
     k: int,
@@ -220,53 +252,15 @@ def _row(
     conf_level: float,
 ) -> dict[str, Any]:
     """One assumption's difference."""
-    shared = {"assumption": name, "conf_level": conf_level}
+    trial = first.trial
     if result is not None:
-        frame = result.frame
-        held = frame[(frame["visit"] == trial.visits[t]) & (frame["arm"] == trial.arms[k + 1])]
-        row = {str(key): value for key, value in held.iloc[0].items()}
-        return {**row, **shared, "term": STRATEGY_TITLES[name]}
-    outcome, used = _filled(trial, name, t, at_baseline)
-    found = _covariance_analysis(trial.analysis[used], outcome[used], k + 1, conf_level)
-    missing = 0 if name == "those_seen" else int(trial.imputed[:, t].sum())
-    words = {"term": SINGLE[name], "n": int(used.sum()), "imputed": missing, "method": "ancova"}
-    return {**found, **shared, **words}
-
-
-def _filled(
-    trial: ImputationData, name: str, t: int, at_baseline: float
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Outcomes at a visit with what was missed carried there, and which are used."""
-    outcome = trial.outcome[:, t].copy()
-    missing = np.isnan(outcome)
-    if name == "those_seen":
-        return outcome, ~missing
-    for row in np.flatnonzero(missing):
-        before = trial.outcome[row, :t]
-        seen = before[~np.isnan(before)]
-        outcome[row] = seen[-1] if name == "locf" and seen.size else at_baseline
-    return outcome, np.ones(len(outcome), dtype=bool)
-
-
-def _covariance_analysis(
-    design: Floats, outcome: Floats, column: int, conf_level: float
-) -> dict[str, float]:
-    """Least squares with its own standard error, for one coefficient."""
-    inverse = np.linalg.inv(design.T @ design)
-    solved = inverse @ (design.T @ outcome)
-    rest, df = outcome - design @ solved, len(outcome) - design.shape[1]
-    se = float(np.sqrt(rest @ rest / df * inverse[column, column]))
-    estimate = float(solved[column])
-    half = se * float(stdtrit(df, 0.5 + conf_level / 2))
-    return {
-        "estimate": estimate,
-        "std_error": se,
-        "statistic": estimate / se,
-        "df": float(df),
-        "p_value": 2 * float(stdtr(df, -abs(estimate / se))),
-        "conf_low": estimate - half,
-        "conf_high": estimate + half,
-    }
+        found = result.difference_at(t, k, np.array(result.deltas), conf_level)
+        words = {"term": STRATEGY_TITLES[name], "n": len(trial.subjects)}
+        imputed = int(trial.imputed[:, t].sum())
+        return {**found, **words, "imputed": imputed, "method": result.replicates.method}
+    if isinstance(first, ReferenceResponse):
+        return share_difference(trial, first.replicates, name, t, k, at_baseline, conf_level)
+    return mean_difference(trial, name, t, k, at_baseline, conf_level)
 
 
 def _notes(assumptions: Sequence[str]) -> tuple[str, ...]:
@@ -275,6 +269,10 @@ def _notes(assumptions: Sequence[str]) -> tuple[str, ...]:
         said.append(
             "Carrying a value forward takes what was not seen for seen, so its interval is too narrow and "
             "its estimate off, in either direction."
+        )
+    if "non_response" in assumptions:
+        said.append(
+            "Counting those not seen as not met takes the side of the arm that more stayed in."
         )
     if "those_seen" in assumptions:
         said.append("Those seen at the visit are no random part of those randomised.")

@@ -14,6 +14,7 @@ from ketastats.checks.options import require_choice
 from ketastats.errors import UsageError, problem
 from ketastats.models.imputation_data import placed_events
 from ketastats.models.reference_based import ReferenceBased, reference_based
+from ketastats.models.reference_response import ReferenceResponse, reference_response
 from ketastats.models.repeated_rows import visit_order
 
 STRATEGIES = {
@@ -99,7 +100,9 @@ def estimand_difference(
     after: str = "jump_to_reference",
     subject: str = "usubjid",
     visit: str = "avisit",
-    method: str = "conditional_mean",
+    method: str | None = None,
+    rule: str | None = None,
+    base: str = "base",
     analysis: str = "base",
     label: str | None = None,
     unit: str = "points",
@@ -107,8 +110,8 @@ def estimand_difference(
     seed: int = 20261124,
     imputations: int = 200,
     progress: Callable[[int, int], None] | None = None,
-) -> ReferenceBased:
-    """Estimate an estimand's differences of means at each visit.
+) -> ReferenceBased | ReferenceResponse:
+    """Estimate an estimand's differences of means, or of shares that meet a rule, at each visit.
 
     Parameters
     ----------
@@ -121,10 +124,12 @@ def estimand_difference(
     after : str
         What is assumed of visits that were missed after an event under the treatment policy strategy: a
         strategy of `reference_based`.
+    rule, base : str, optional
+        As for `reference_response`, for shares; `formula`'s outcome is then the change from baseline.
 
     Returns
     -------
-    ReferenceBased
+    ReferenceBased, or ReferenceResponse with a rule
         With the estimand as its first note. Outcomes after a hypothetical event are set aside and filled in
         as missing at random; after a composite event they are the stated value; after an event under
         "while_on_treatment" they are the last one seen before it (0 visits before: missing at random).
@@ -141,27 +146,30 @@ def estimand_difference(
     refuse(missing_values(events, named, table="events"), source="The table of events")
     _require_known(estimand, events)
     prepared, kept = _applied(estimand, data, events, formula, subject, visit)
-    result = reference_based(
-        formula,
-        prepared,
-        arm=arm,
-        reference=estimand.reference,
-        strategy=after,
-        method=method,
-        analysis=analysis,
-        events=kept,
-        subject=subject,
-        visit=visit,
-        label=label or estimand.variable,
-        unit=unit,
-        conf_level=conf_level,
-        seed=seed,
-        imputations=imputations,
-        progress=progress,
-    )
-    held = (result.frame["arm"] == estimand.arm).to_numpy()
-    if not held.any():
+    options: dict[str, Any] = {
+        "arm": arm,
+        "reference": estimand.reference,
+        "strategy": after,
+        "events": kept,
+        "subject": subject,
+        "visit": visit,
+        "unit": unit,
+        "conf_level": conf_level,
+        "seed": seed,
+        "imputations": imputations,
+        "progress": progress,
+    }
+    if method is not None:
+        options["method"] = method
+    result: ReferenceBased | ReferenceResponse
+    if rule is None:
+        options |= {"analysis": analysis, "label": label or estimand.variable}
+        result = reference_based(formula, prepared, **options)
+    else:
+        result = reference_response(formula, prepared, rule=rule, base=base, **options)
+    if estimand.arm not in result.trial.arms[1:]:
         raise UsageError(f"There is no arm called {estimand.arm!r} beside {estimand.reference}")
+    held = result.frame["arm"].isin([estimand.arm, estimand.reference]).to_numpy()
     frame = result.frame[held].reset_index(drop=True)
     return replace(result, frame=frame, notes=(str(estimand), *result.notes))
 

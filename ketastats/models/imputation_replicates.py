@@ -73,11 +73,12 @@ def _parts(trial: ImputationData, whole: Floats) -> Floats:
     return np.stack([whole, *shifts], axis=2)
 
 
-def _course(trial: ImputationData, beta: Floats, strategy: str) -> Floats:
+def course_of(trial: ImputationData, beta: Floats, strategy: str) -> Floats:
+    """Mean courses (n, T) of the subjects under an assumption."""
     return mean_course(trial.own @ beta, trial.reference @ beta, trial.affected, strategy)
 
 
-def _parameters(model: RepeatedModel, fit: RepeatedFit) -> Draw:
+def parameters_of(model: RepeatedModel, fit: RepeatedFit) -> Draw:
     """Coefficients and matrix of a fit in the outcome's own units."""
     design = model.design
     beta = design.back @ (design.least_squares + fit.here.beta)
@@ -96,12 +97,12 @@ def conditional_means(
 ) -> Replicates:
     """Expected outcomes of the fitted model, and of refits to resampled subjects."""
     analysis = _Analysis(trial.analysis, len(trial.arms))
-    whole = _one(trial, analysis, _parameters(model, model.fit), strategy, None)
+    whole = _one(trial, analysis, parameters_of(model, model.fit), strategy, None)
     n = len(trial.subjects)
     refits = (
-        _left_out(model, trial)
+        left_out(model, trial)
         if inference == "jackknife"
-        else _resampled(model, trial, replicates, seed)
+        else resampled(model, trial, replicates, seed)
     )
     wanted = n if inference == "jackknife" else replicates
     found = []
@@ -129,7 +130,7 @@ def _one(
     weights: Floats | None,
 ) -> Floats:
     """Differences in one completed data set, (T, arms - 1, 1 + arms)."""
-    course = _course(trial, parameters.beta, strategy)
+    course = course_of(trial, parameters.beta, strategy)
     whole = completed(trial.outcome, course, parameters.sigma)
     return analysis.coefficients(_parts(trial, whole), weights).swapaxes(0, 1)
 
@@ -157,7 +158,7 @@ def _rebased(covariance: Covariance, products: CrossProducts) -> Covariance:
     return replace(covariance, products=products)  # type: ignore[type-var]
 
 
-def _left_out(model: RepeatedModel, trial: ImputationData) -> Iterator[tuple[Draw, Floats]]:
+def left_out(model: RepeatedModel, trial: ImputationData) -> Iterator[tuple[Draw, Floats]]:
     """Fits without each subject, and who is left."""
     place = trial.subjects.get_indexer(model.rows.subject_ids)
     left = set(range(len(trial.subjects)))
@@ -166,9 +167,9 @@ def _left_out(model: RepeatedModel, trial: ImputationData) -> Iterator[tuple[Dra
     for code, products in zip(layout.subject, each, strict=True):
         out = int(place[code])
         left.discard(out)
-        yield _parameters(model, _refit(model, products)), _all_but(len(trial.subjects), out)
+        yield parameters_of(model, _refit(model, products)), _all_but(len(trial.subjects), out)
     for out in sorted(left):  # without an outcome: the fit is the same
-        yield _parameters(model, model.fit), _all_but(len(trial.subjects), out)
+        yield parameters_of(model, model.fit), _all_but(len(trial.subjects), out)
 
 
 def _all_but(n: int, out: int) -> Floats:
@@ -177,7 +178,7 @@ def _all_but(n: int, out: int) -> Floats:
     return weights
 
 
-def _resampled(
+def resampled(
     model: RepeatedModel, trial: ImputationData, replicates: int, seed: int
 ) -> Iterator[tuple[Draw, Floats]]:
     """Fits to subjects drawn with replacement within arms, and how often each was drawn."""
@@ -195,7 +196,7 @@ def _resampled(
         layout = layout_of(subject, model.rows.visit[rows], len(model.rows.visits))
         products = cross_products(layout, model.design.columns[rows], model.design.outcome[rows])
         weights = np.bincount(drawn, minlength=n).astype(float)
-        yield _parameters(model, _refit(model, products)), weights
+        yield parameters_of(model, _refit(model, products)), weights
 
 
 def multiple_imputations(
@@ -216,9 +217,9 @@ def multiple_imputations(
     projected = np.linalg.inv(trial.analysis.T @ trial.analysis)
     coefficients, residuals = [], []
     for done, parameters in enumerate(
-        _parameter_draws(model, trial, method, imputations, rng), start=1
+        parameter_draws(model, trial, method, imputations, rng), start=1
     ):
-        course = _course(trial, parameters.beta, strategy)
+        course = course_of(trial, parameters.beta, strategy)
         whole = trial.outcome.copy()
         missing = np.isnan(whole)
         for held in np.unique(missing, axis=0):
@@ -244,16 +245,17 @@ def multiple_imputations(
     )
 
 
-def _parameter_draws(
+def parameter_draws(
     model: RepeatedModel,
     trial: ImputationData,
     method: str,
     imputations: int,
     rng: np.random.Generator,
 ) -> Iterator[Draw]:
+    """Parameters of each imputation: fits to resampled subjects, or draws from the posterior."""
     if method == "bootstrap_mi":
         seed = int(rng.integers(2**31))
-        yield from (drawn for drawn, _ in _resampled(model, trial, imputations, seed))
+        yield from (drawn for drawn, _ in resampled(model, trial, imputations, seed))
         return
     fitted = trial.subjects.get_indexer(model.rows.subject_ids)
     outcome = np.full((len(fitted), len(trial.visits)), np.nan)
@@ -261,7 +263,7 @@ def _parameter_draws(
     yield from posterior_draws(
         trial.own[fitted],
         outcome,
-        _parameters(model, model.fit),
+        parameters_of(model, model.fit),
         draws=imputations,
         burn_in=BURN_IN,
         thin=THIN,

@@ -20,7 +20,7 @@ from ketastats.results import (
     in_shared_words,
     level_text,
     number,
-    percent,
+    percentage_points,
 )
 from ketastats.stats.exact_two_proportions import (
     conditional_odds_ratio,
@@ -107,7 +107,10 @@ class RateDifference(TabularResult):
         for row in self.frame.to_dict("records"):
             points = row["term"] == "risk difference"
             written = estimate_text(
-                row["estimate"], row["conf_low"], row["conf_high"], _points if points else number
+                row["estimate"],
+                row["conf_low"],
+                row["conf_high"],
+                percentage_points if points else number,
             )
             rows.append(
                 {
@@ -142,7 +145,7 @@ class RateDifference(TabularResult):
 
     def __str__(self) -> str:
         row = self.frame.iloc[0]
-        form = _points if row["term"] == "risk difference" else number
+        form = percentage_points if row["term"] == "risk difference" else number
         unit = " percentage points" if row["term"] == "risk difference" else ""
         return (
             f"{row['endpoint'].replace('_', ' ').capitalize()}, {row['arm']} against {row['reference']}: "
@@ -323,7 +326,3 @@ def _ratio(numerator: float, denominator: float) -> float:
     if denominator == 0:
         return nan if numerator == 0 else inf
     return numerator / denominator
-
-
-def _points(value: float) -> str:
-    return percent(value).replace("-", "−")

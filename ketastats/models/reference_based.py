@@ -58,6 +58,10 @@ class ReferenceBased(TabularResult):
     deltas: tuple[float, ...] = field(kw_only=True)
     conf_level: float = field(kw_only=True)
 
+    def difference_at(self, t: int, k: int, shift: Floats, conf_level: float) -> dict[str, float]:
+        """The difference of arm k + 1 from the reference at visit t under shifts, one per arm."""
+        return difference(self.replicates, t, k, np.array([1.0, *shift]), conf_level)
+
     def display(self) -> pd.DataFrame:
         """Return one row per difference."""
         return display_tests(self.frame, heading="Difference")
@@ -158,29 +162,20 @@ def reference_based(
     require_choice("strategy", strategy, STRATEGIES)
     require_choice("method", method, METHODS)
     require_choice("inference", inference, INFERENCES)
-    require_column_name("arm", arm)
     checked_level(conf_level)
-    options = RepeatedOptions(
-        codes=(covariance,),
-        df="satterthwaite",
-        reml=True,
-        vcov="model",
-        information="observed",
-        coordinates=(),
-        covariance_by=None,
-        conf_level=conf_level,
+    model, trial = imputation_model(
+        formula,
+        data,
+        arm=arm,
+        reference=reference,
+        strategy=strategy,
+        analysis=analysis,
+        events=events,
+        subject=subject,
+        visit=visit,
+        covariance=covariance,
     )
-    options.check()
-    kept = _without_affected(data, events, strategy, subject, visit)
-    model = fit_model(
-        formula, kept, options, subject=subject, visit=visit, weights=None, reference=None
-    )
-    if arm not in model.design.covariates.levels:
-        raise UsageError(f"The formula must hold {arm}, the column of the arms, as groups")
-    trial = imputation_data(
-        model, data, arm=arm, reference=reference, analysis=analysis, events=events
-    )
-    shifts = _deltas(delta, trial.arms)
+    shifts = deltas_of(delta, trial.arms)
     made = _replicates(
         model, trial, strategy, method, inference, imputations, replicates, seed, progress
     )
@@ -196,6 +191,51 @@ def reference_based(
         sources=sources_of(data),
         notes=_notes(trial, strategy, shifts, unit),
     )
+
+
+def imputation_model(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    arm: str,
+    reference: str,
+    strategy: str,
+    analysis: str,
+    events: pd.DataFrame | None,
+    subject: str,
+    visit: str,
+    covariance: str,
+) -> tuple[RepeatedModel, ImputationData]:
+    """Fit the imputation model, and lay out every subject at every visit."""
+    require_column_name("arm", arm)
+    options = RepeatedOptions(
+        codes=(covariance,),
+        df="satterthwaite",
+        reml=True,
+        vcov="model",
+        information="observed",
+        coordinates=(),
+        covariance_by=None,
+        conf_level=0.95,
+    )
+    options.check()
+    kept = _without_affected(data, events, strategy, subject, visit)
+    model = fit_model(
+        formula,
+        kept,
+        options,
+        subject=subject,
+        visit=visit,
+        weights=None,
+        reference=None,
+        one_visit=True,
+    )
+    if arm not in model.design.covariates.levels:
+        raise UsageError(f"The formula must hold {arm}, the column of the arms, as groups")
+    trial = imputation_data(
+        model, data, arm=arm, reference=reference, analysis=analysis, events=events
+    )
+    return model, trial
 
 
 def _without_affected(
@@ -214,7 +254,8 @@ def _without_affected(
     return data[~after.to_numpy()]
 
 
-def _deltas(delta: Mapping[str, float] | None, arms: tuple[str, ...]) -> tuple[float, ...]:
+def deltas_of(delta: Mapping[str, float] | None, arms: tuple[str, ...]) -> tuple[float, ...]:
+    """One finite shift per arm, 0 where none is given."""
     given = {str(name): value for name, value in (delta or {}).items()}
     for name, value in given.items():
         require_choice("arm", name, arms)

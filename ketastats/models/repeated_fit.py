@@ -172,6 +172,7 @@ def fit_model(
     weights: str | None,
     reference: Mapping[str, Any] | None,
     constraint: Constraint | None = None,
+    one_visit: bool = False,
 ) -> RepeatedModel:
     """Check the table, build the design, add up cross-products and find the maximum."""
     outcome, covariates = split_formula(formula)
@@ -184,6 +185,7 @@ def fit_model(
         group=options.covariance_by,
         weights=weights,
         coordinates=options.coordinates,
+        one_visit=one_visit,
     )
     recode = None if constraint is None else constraint.recode
     columns = covariate_design(

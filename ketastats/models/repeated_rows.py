@@ -84,6 +84,7 @@ def repeated_rows(
     group: str | None = None,
     weights: str | None = None,
     coordinates: Sequence[str] = (),
+    one_visit: bool = False,
 ) -> RepeatedRows:
     """Check a table of visits and code its rows.
 
@@ -91,7 +92,8 @@ def repeated_rows(
     ------
     UsageError, DataError
         If a column is missing, text or empty where it must not be; if a subject has two rows at one
-        visit or changes group; if fewer than two visits or nobody has an outcome.
+        visit or changes group; if nobody has an outcome, or there are fewer than two visits and `one_visit`
+        will not do.
     """
     needed = _checked_columns(
         data, outcome, subject, visit, covariates, group, weights, coordinates
@@ -109,7 +111,8 @@ def repeated_rows(
     if not at.size:
         raise UsageError(f"Nobody has an outcome: {outcome} is empty in every row")
     order, guessed = visit_order(data, at, table[visit])
-    _require_visits(order)
+    if not one_visit:
+        _require_visits(order)
     visit_code = _codes(table[visit], order)
     position = table[list(coordinates)].to_numpy(dtype=float) if coordinates else None
     subject_code, ids = pd.factorize(table[subject])

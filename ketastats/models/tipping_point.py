@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 from ketastats.checks.options import checked_level, matched
 from ketastats.errors import UsageError
 from ketastats.models.linear_result import shared_frame
-from ketastats.models.reference_based import ReferenceBased, difference
-from ketastats.results import TabularResult, estimate_text, number, p_text
+from ketastats.models.reference_based import ReferenceBased
+from ketastats.models.reference_response import ReferenceResponse
+from ketastats.results import (
+    TabularResult,
+    estimate_text,
+    number,
+    p_text,
+    percentage_points,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
-_FURTHEST = 1e3  # times the standard error: beyond, a shift is not looked for
+_FURTHEST = 1e4  # times the first step: beyond, a shift is not looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -30,7 +37,8 @@ class TippingPoint(TabularResult):
     """The difference of two arms at one visit for shifts of what was filled in, one row per pair of shifts.
 
     `excludes_zero` says whether the interval leaves 0 out, and on which side (-1, 0, 1); `tipping_delta` is
-    the smallest shift of the arm alone that changes that, missing if none does.
+    the smallest shift of the arm alone that changes that, missing if none does. `shares` are differences of
+    shares; shifts are those of scores, in `unit`, all the same.
     """
 
     arm: str = field(kw_only=True)
@@ -39,6 +47,7 @@ class TippingPoint(TabularResult):
     outcome: str = field(kw_only=True)
     unit: str = field(kw_only=True)
     tipping_delta: float = field(kw_only=True)
+    shares: bool = field(kw_only=True)
 
     def display(self) -> pd.DataFrame:
         """Return the shifts of the arm alone, where there are such, as text."""
@@ -50,8 +59,13 @@ class TippingPoint(TabularResult):
                 f"Shift in {self.reference} ({self.unit})": [
                     number(row["reference_delta"]) for row in rows
                 ],
-                "Difference": [
-                    estimate_text(row["estimate"], row["conf_low"], row["conf_high"], number)
+                "Difference (percentage points)" if self.shares else "Difference": [
+                    estimate_text(
+                        row["estimate"],
+                        row["conf_low"],
+                        row["conf_high"],
+                        percentage_points if self.shares else number,
+                    )
                     for row in rows
                 ],
                 "p": [p_text(row["p_value"]) for row in rows],
@@ -62,12 +76,13 @@ class TippingPoint(TabularResult):
         """Draw the difference over both shifts, hatched where the interval holds 0."""
         from ketastats.plots.tipping import draw_tipping
 
+        scale = 100.0 if self.shares else 1.0
         return draw_tipping(
-            self.frame,
+            self.frame.assign(estimate=scale * self.frame["estimate"]),
             ax,
             xlabel=f"Shift in {self.arm} ({self.unit})",
             ylabel=f"Shift in {self.reference} ({self.unit})",
-            label=f"Difference ({self.unit})",
+            label=f"Difference ({'percentage points' if self.shares else self.unit})",
         )
 
     def figure_text(self) -> str:
@@ -87,7 +102,7 @@ class TippingPoint(TabularResult):
 
 
 def tipping_point(
-    result: ReferenceBased,
+    result: ReferenceBased | ReferenceResponse,
     *,
     arm: str | None = None,
     at: Any = None,
@@ -99,7 +114,7 @@ def tipping_point(
 
     Parameters
     ----------
-    result : ReferenceBased
+    result : ReferenceBased or ReferenceResponse
         Its assumption is where the shifts start; shifts it already has are added to.
     arm : str, optional
         The arm that is compared; needed if there are several beside the reference.
@@ -130,10 +145,10 @@ def tipping_point(
               (("arm_deltas", arm_deltas), ("reference_deltas", reference_deltas))]  # fmt: skip
 
     def at_shift(arm_delta: float, reference_delta: float) -> dict[str, float]:
-        shift = np.array([1.0, *result.deltas])
-        shift[1] += reference_delta
-        shift[2 + k] += arm_delta
-        return difference(result.replicates, t, k, shift, level)
+        shift = np.array(result.deltas)
+        shift[0] += reference_delta
+        shift[1 + k] += arm_delta
+        return result.difference_at(t, k, shift, level)
 
     rows = [
         {"arm_delta": a, "reference_delta": r, **at_shift(a, r)}
@@ -154,7 +169,8 @@ def tipping_point(
         visit=when,
         outcome=result.outcome,
         unit=result.unit,
-        tipping_delta=_tipping_delta(lambda delta: at_shift(delta, 0.0)),
+        tipping_delta=_tipping_delta(lambda delta: at_shift(delta, 0.0), _step(result)),
+        shares=isinstance(result, ReferenceResponse),
         sources=result.sources,
         notes=result.notes,
     )
@@ -171,15 +187,21 @@ def _side(row: dict[str, float]) -> int:
     return int(row["conf_low"] > 0) - int(row["conf_high"] < 0)
 
 
-def _tipping_delta(at_shift: Any) -> float:
+def _step(result: ReferenceBased | ReferenceResponse) -> float:
+    """A small shift, in units of the scores."""
+    seen = result.trial.outcome
+    return 0.02 * float(np.nanstd(seen))
+
+
+def _tipping_delta(at_shift: Any, first: float) -> float:
     """The smallest shift, either way, at which the interval comes to hold 0 or to leave it out."""
     from scipy.optimize import brentq
 
     start = at_shift(0.0)
     found = []
     for direction in (1.0, -1.0):
-        near, step = 0.0, 0.1 * start["std_error"]
-        while step < _FURTHEST * start["std_error"]:
+        near, step = 0.0, first
+        while step < _FURTHEST * first:
             if _side(at_shift(direction * step)) != _side(start):
                 found.append(direction * _crossing(at_shift, direction, near, step, brentq))
                 break

@@ -78,6 +78,7 @@ def draw_forest(
             float(y),
             {**{str(key): value for key, value in row.items()}, "term": label},
             scale,
+            over_line=reference is not None,
         )
     axes.set_ylim(float(at.min(initial=0.0)) - 0.45, 0.75)
     axes.set_yticks([])
@@ -93,7 +94,11 @@ def _set_height(axes: Axes, rows: float) -> None:
         canvas.set_figheight(0.9 + _ROW_HEIGHT * rows)
 
 
-def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
+_OVER_LINE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+"""Behind words that a line would cross."""
+
+
+def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float, *, over_line: bool) -> None:
     def value(name: str) -> float:
         found = row.get(name)
         return float("nan") if found is None or pd.isna(found) else scale * float(found)
@@ -132,6 +137,7 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
         ha="left",
         va="bottom",
         fontsize=8.6,
+        bbox=_OVER_LINE if over_line else None,
     )
     axes.annotate(
         numbers,
@@ -142,7 +148,7 @@ def _draw_row(axes: Axes, y: float, row: dict[str, Any], scale: float) -> None:
         ha="right",
         va="bottom",
         fontsize=8.6,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # over a line behind it
+        bbox=_OVER_LINE,
     )
 
 

@@ -63,7 +63,12 @@ def mean_course(own: Floats, reference: Floats, affected: Ints, strategy: str) -
 
 def completed(outcome: Floats, course: Floats, sigma: Floats) -> Floats:
     """Outcomes (n, T) with what is missing (NaN) replaced by its expectation given what is not."""
-    whole = outcome.copy()
+    return expected(outcome, course, sigma)[0]
+
+
+def expected(outcome: Floats, course: Floats, sigma: Floats) -> tuple[Floats, Floats]:
+    """`completed`, and the standard deviation (n, T) of each outcome given what was seen, 0 where seen."""
+    whole, spread = outcome.copy(), np.zeros_like(outcome)
     missing = np.isnan(outcome)
     for pattern in np.unique(missing, axis=0):
         if not pattern.any():
@@ -73,7 +78,9 @@ def completed(outcome: Floats, course: Floats, sigma: Floats) -> Floats:
         ahead = regression_ahead(sigma, pattern)
         rest = outcome[np.ix_(rows, seen)] - course[np.ix_(rows, seen)]
         whole[np.ix_(rows, pattern)] = course[np.ix_(rows, pattern)] + rest @ ahead.T
-    return whole
+        explained = np.einsum("ms,sm->m", ahead, sigma[np.ix_(seen, pattern)])
+        spread[np.ix_(rows, pattern)] = np.sqrt(np.diag(sigma)[pattern] - explained)
+    return whole, spread
 
 
 def regression_ahead(sigma: Floats, missing: NDArray[np.bool_]) -> Floats:

@@ -155,7 +155,6 @@ def test_a_response_that_holds_only_by_counting_the_unseen_as_failures_stays_und
     [
         ("observed", "those seen"),
         ("jump_to_reference", "went on like MIDAZOLAM"),
-        ("bocf", "had not changed"),
     ],
 )
 def test_a_reading_that_does_not_hold_beside_the_deciding_one_leaves_a_doubt(beside, said):
@@ -174,7 +173,7 @@ def test_with_one_visit_the_change_is_an_analysis_of_covariance():
     table = verdict.to_frame()
     assert verdict.word == "supported"
     assert "analysis of covariance" in table["term"].iloc[0]
-    assert "bocf" in set(table["missing"])
+    assert {"jump_to_reference", "bocf"} <= set(table["missing"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Assessments to visits by windows, and one row per subject at a visit."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,3 +140,24 @@ def test_select_visits_without_a_visit_after_baseline_is_refused():
     only = scores(("1", 0, 30)).assign(avisit="Baseline")
     with pytest.raises(UsageError, match="No visit is after baseline"):
         ks.select_visits(only, subjects=SUBJECTS)
+
+
+def test_leaving_begins_with_the_first_visit_missed_for_good():
+    visits = pd.DataFrame(
+        {
+            "usubjid": np.repeat(["stayed", "gap", "left", "never"], 3),
+            "avisit": pd.Categorical(
+                ["Week 1", "Week 2", "Week 10"] * 4,
+                categories=["Week 1", "Week 2", "Week 10"],
+                ordered=True,
+            ),
+            "chg": [1, 2, 3, 1, np.nan, 3, 1, np.nan, np.nan, np.nan, np.nan, np.nan],
+        }
+    )
+    events = ks.leaving_events(visits.sample(frac=1, random_state=1))
+    found = dict(zip(events["usubjid"], events["avisit"], strict=True))
+    assert found == {"left": "Week 2", "never": "Week 1"}
+    assert set(events["event"]) == {"left"}
+    assert ks.leaving_events(visits[visits["usubjid"] == "stayed"]).empty
+    with pytest.raises(ks.UsageError, match="ordered category"):
+        ks.leaving_events(visits.assign(avisit=visits["avisit"].astype(str)))

@@ -281,3 +281,15 @@ def test_without_anything_filled_in_no_shift_changes_the_conclusion():
     tipping = ks.tipping_point(reference_based(visits(subjects=40)), arm_deltas=[0.0, 5.0])
     assert np.isnan(tipping.tipping_delta)
     assert "no shift" in str(tipping)
+
+
+def test_with_one_visit_missing_at_random_is_the_analysis_of_covariance_of_those_seen():
+    last = visits(5, subjects=30).query("avisit == 'Week 10'")
+    last = last.assign(chg=last["chg"].mask(np.arange(len(last)) % 5 == 2))
+    seen = ks.ancova("chg ~ base + trt01a", last, reference={"trt01a": "placebo"})
+    expected = seen.emmeans("trt01a").differences("placebo").to_frame()["estimate"].iloc[0]
+    options = {"reference": "placebo", "strategy": "mar"}
+    found = ks.reference_based("chg ~ base + trt01a", last, **options).to_frame()
+    assert found["estimate"].tolist() == pytest.approx([expected])
+    jump = ks.reference_based("chg ~ base + trt01a", last, reference="placebo").to_frame()
+    assert abs(jump["estimate"].iloc[0]) < abs(expected)
