@@ -39,6 +39,8 @@ _MODULE_OF = {
     "Mmrm": "models.mmrm",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
+    "PartsOverReliability": "models.parts_over_reliability",
+    "PlaceboBenchmark": "models.placebo_benchmark",
     "PooledRate": "models.pooled_rate",
     "PoolingComparison": "models.pooling_comparison",
     "Problem": "errors",
@@ -56,6 +58,7 @@ _MODULE_OF = {
     "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
     "ScheduleResolution": "models.schedule_resolution",
+    "SingleArmParts": "models.single_arm",
     "StandardizedDifferences": "models.standardised_mean_difference",
     "StandardizedMeanChange": "models.mean_change",
     "SustainedResponse": "models.sustained_response",
@@ -124,6 +127,7 @@ _MODULE_OF = {
     "mmrm": "models.mmrm",
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
+    "placebo_benchmark": "models.placebo_benchmark",
     "pool_rates": "models.pooled_rate",
     "published_mean_change": "models.mean_change",
     "random_intercept": "models.random_intercept",
@@ -146,6 +150,7 @@ _MODULE_OF = {
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
     "select_visits": "endpoints.visits",
+    "single_arm_parts": "models.single_arm",
     "standardized_differences": "models.standardised_mean_difference",
     "standardized_mean_change": "models.mean_change",
     "sustained_response": "models.sustained_response",
@@ -282,6 +287,9 @@ if TYPE_CHECKING:
     from ketastats.models.participants import ParticipantFlow as ParticipantFlow
     from ketastats.models.participants import baseline_table as baseline_table
     from ketastats.models.participants import participant_flow as participant_flow
+    from ketastats.models.parts_over_reliability import PartsOverReliability as PartsOverReliability
+    from ketastats.models.placebo_benchmark import PlaceboBenchmark as PlaceboBenchmark
+    from ketastats.models.placebo_benchmark import placebo_benchmark as placebo_benchmark
     from ketastats.models.pooled_rate import PooledRate as PooledRate
     from ketastats.models.pooled_rate import pool_rates as pool_rates
     from ketastats.models.pooling_comparison import PoolingComparison as PoolingComparison
@@ -312,6 +320,8 @@ if TYPE_CHECKING:
     from ketastats.models.restricted_mean import restricted_mean as restricted_mean
     from ketastats.models.schedule_resolution import ScheduleResolution as ScheduleResolution
     from ketastats.models.schedule_resolution import schedule_resolution as schedule_resolution
+    from ketastats.models.single_arm import SingleArmParts as SingleArmParts
+    from ketastats.models.single_arm import single_arm_parts as single_arm_parts
     from ketastats.models.standardised_mean_difference import (
         StandardizedDifferences as StandardizedDifferences,
     )

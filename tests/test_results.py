@@ -52,6 +52,19 @@ def patients() -> pd.DataFrame:
     )
 
 
+def placebo_arms() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "study_id": ["a", "b", "c"],
+            "arm": "placebo",
+            "outcome_type": "mean_change",
+            "instrument": HOSTILE,
+            "mean": [-6.0, -8.0, -7.0],
+            "se": [1.0, 1.2, 0.8],
+        }
+    )
+
+
 def cohort() -> ks.Cohort:
     table = patients()
     subjects = table[["usubjid", "trt01a", "age", "eosstt"]].assign(diagnosis="gad")
@@ -216,6 +229,10 @@ CASES = {
         patients().rename(columns={"response": HOSTILE}), first="remission", second=HOSTILE
     ),
     "ParticipantFlow": lambda: ks.participant_flow(cohort()),
+    "PartsOverReliability": lambda: ks.single_arm_parts(
+        last_visit(), base="age", entry=30, reliability=0.8, missing="observed", label=HOSTILE
+    ).over_reliability([0.6, 0.9]),
+    "PlaceboBenchmark": lambda: ks.placebo_benchmark(HOSTILE, evidence=placebo_arms()),
     "PooledRate": lambda: ks.pool_rates(
         arms_of_studies(), by="disorder", method="reml_hartung_knapp"
     ),
@@ -256,6 +273,9 @@ CASES = {
     ),
     "ScheduleResolution": lambda: ks.schedule_resolution(
         cohort().scores, subjects=cohort().subjects, by="trt01a", horizons=[24.0]
+    ),
+    "SingleArmParts": lambda: ks.single_arm_parts(
+        last_visit(), base="age", entry=30, reliability=0.8, missing="observed", label=HOSTILE
     ),
     "StandardizedDifferences": lambda: ks.standardized_differences(
         repeated(), ["trt01a", "avisit"], "placebo"
