@@ -18,10 +18,12 @@ _MODULE_OF = {
     "BivariateMmrm": "models.bivariate_mmrm",
     "Claim": "claims.registry",
     "Cohort": "cohort.cohort",
+    "CountTipping": "models.count_tipping",
     "CovarianceComparison": "models.covariance_comparison",
     "CumulativeIncidence": "models.cumulative_incidence",
     "DataError": "errors",
     "DaysWell": "models.days_well",
+    "DeltaRelief": "models.delta_relief",
     "DenominatorComparison": "models.denominator_comparison",
     "DoseHazard": "models.dose_hazard",
     "EffectSize": "models.effect_size",
@@ -49,10 +51,12 @@ _MODULE_OF = {
     "RatePosterior": "models.response_rate",
     "RecurrentEvents": "models.recurrent_events",
     "ReferenceBased": "models.reference_based",
+    "ReferenceCounts": "models.reference_counts",
     "ReferenceResponse": "models.reference_response",
     "ReliefByDose": "models.relief_by_dose",
     "ReliefRegression": "models.relief_regression",
     "ReliefTest": "models.relief_test",
+    "ReliefTipping": "models.delta_relief",
     "RepeatedCorrelation": "models.repeated_correlation",
     "ResponseRate": "models.response_rate",
     "RestrictedMean": "models.restricted_mean",
@@ -80,8 +84,10 @@ _MODULE_OF = {
     "compare_estimands": "models.estimand_comparison",
     "compare_pooling": "models.pooling_comparison",
     "constrained_longitudinal": "models.constrained_longitudinal",
+    "count_tipping": "models.count_tipping",
     "cumulative_incidence": "models.cumulative_incidence",
     "days_well": "models.days_well",
+    "delta_relief": "models.delta_relief",
     "derive_baseline": "endpoints.baseline",
     "derive_change": "endpoints.criteria",
     "derive_endpoint": "endpoints.criteria",
@@ -135,6 +141,7 @@ _MODULE_OF = {
     "rate_posterior": "models.response_rate",
     "recurrent_events": "models.recurrent_events",
     "reference_based": "models.reference_based",
+    "reference_counts": "models.reference_counts",
     "reference_response": "models.reference_response",
     "relief_by_dose": "models.relief_by_dose",
     "relief_regression": "models.relief_regression",
@@ -244,12 +251,17 @@ if TYPE_CHECKING:
     from ketastats.models.constrained_longitudinal import (
         constrained_longitudinal as constrained_longitudinal,
     )
+    from ketastats.models.count_tipping import CountTipping as CountTipping
+    from ketastats.models.count_tipping import count_tipping as count_tipping
     from ketastats.models.covariance_comparison import CovarianceComparison as CovarianceComparison
     from ketastats.models.covariance_comparison import compare_covariances as compare_covariances
     from ketastats.models.cumulative_incidence import CumulativeIncidence as CumulativeIncidence
     from ketastats.models.cumulative_incidence import cumulative_incidence as cumulative_incidence
     from ketastats.models.days_well import DaysWell as DaysWell
     from ketastats.models.days_well import days_well as days_well
+    from ketastats.models.delta_relief import DeltaRelief as DeltaRelief
+    from ketastats.models.delta_relief import ReliefTipping as ReliefTipping
+    from ketastats.models.delta_relief import delta_relief as delta_relief
     from ketastats.models.denominator_comparison import (
         DenominatorComparison as DenominatorComparison,
     )
@@ -302,6 +314,8 @@ if TYPE_CHECKING:
     from ketastats.models.recurrent_events import recurrent_events as recurrent_events
     from ketastats.models.reference_based import ReferenceBased as ReferenceBased
     from ketastats.models.reference_based import reference_based as reference_based
+    from ketastats.models.reference_counts import ReferenceCounts as ReferenceCounts
+    from ketastats.models.reference_counts import reference_counts as reference_counts
     from ketastats.models.reference_response import ReferenceResponse as ReferenceResponse
     from ketastats.models.reference_response import reference_response as reference_response
     from ketastats.models.relief_by_dose import ReliefByDose as ReliefByDose

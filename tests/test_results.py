@@ -52,6 +52,23 @@ def patients() -> pd.DataFrame:
     )
 
 
+def counted() -> pd.DataFrame:
+    """Events of forty subjects in the days observed of twenty-eight planned."""
+    n = np.arange(40)
+    table = patients()[["usubjid", "trt01a"]]
+    return table.assign(**{HOSTILE: n * 7 % 11 % 5}, days=28 - n % 4 * 5)
+
+
+def counts_compared() -> ks.ReferenceCounts:
+    return ks.reference_counts(counted(), HOSTILE, planned=28, reference="placebo", imputations=5)
+
+
+def dropped_out() -> ks.DeltaRelief:
+    return ks.delta_relief(
+        relief_intervals(), arm=HOSTILE, reference="placebo", horizon=72, imputations=5
+    )
+
+
 def placebo_arms() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -202,6 +219,9 @@ CASES = {
         assumptions=["jump_to_reference", "locf"],
     ),
     "BaselineTable": lambda: ks.baseline_table(cohort()),
+    "CountTipping": lambda: ks.count_tipping(
+        counts_compared(), arm_deltas=[0.5, 1.0], reference_deltas=[0.5, 1.0]
+    ),
     "CumulativeIncidence": lambda: ks.cumulative_incidence(first_events(), by="trt01a"),
     "DaysWell": lambda: ks.days_well(
         ks.derive_well_time(cohort().scores, horizon=1008, subjects=cohort().subjects), by="trt01a"
@@ -254,6 +274,9 @@ CASES = {
     ),
     "RecurrentEvents": lambda: ks.recurrent_events(spans(), "trt01a"),
     "ReferenceBased": filled_in,
+    "DeltaRelief": dropped_out,
+    "ReferenceCounts": counts_compared,
+    "ReliefTipping": lambda: dropped_out().tipping([0.5, 1.0], [0.5, 1.0]),
     "ReferenceResponse": lambda: ks.reference_response(
         "chg ~ age + trt01a*avisit",
         visits_of_arms().assign(age=40.0),

@@ -139,10 +139,17 @@ def kenward_roger_f(effects: FixedEffects, contrasts: Floats) -> FTest:
     return FTest(scale * wald, k, denominator, scale)
 
 
+_AT_POLE = 1e-9
+
+
 def _matched_moments(k: int, a1: float, a2: float) -> tuple[float, float]:
     """Scale and denominator degrees of freedom of Kenward and Roger (1997), page 988."""
     if a2 <= 0:
         return 1.0, inf
+    if (
+        abs(1 - a2 / k) < _AT_POLE
+    ):  # two degrees of freedom: no mean to match, and rounding decides the rest
+        return nan, nan
     b = (a1 + 6 * a2) / (2 * k)
     g = ((k + 1) * a1 - (k + 4) * a2) / ((k + 2) * a2)
     below = 3 * k + 2 * (1 - g)
