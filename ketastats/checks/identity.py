@@ -35,6 +35,8 @@ def duplicated_rows(
 
 def orphans(frame: pd.DataFrame, subjects: pd.DataFrame, *, table: str) -> list[Problem]:
     """Rows of subjects who are not in the table of subjects."""
+    if frame.empty:
+        return []
     known = frame["usubjid"].isin(subjects["usubjid"])
     return flagged(
         ~known.to_numpy() & frame["usubjid"].notna().to_numpy(),
@@ -50,11 +52,13 @@ def look_alike_codes(frame: pd.DataFrame, name: str, *, table: str) -> list[Prob
     """Rows whose code differs from a more frequent one only in capitals or spaces."""
     if name not in frame.columns:
         return []
-    plain = frame[name].str.casefold().str.replace(r"\s+", "", regex=True)
-    counts = frame[name].groupby([plain, frame[name]]).size()
-    commonest = counts.groupby(level=0).idxmax().map(lambda pair: pair[1])
+    counts = frame[name].value_counts().sort_index()
+    plain = counts.index.str.casefold().str.replace(r"\s+", "", regex=True)
+    if plain.is_unique:
+        return []
+    commonest = plain.map(counts.groupby(plain).idxmax().to_dict())
     return flagged(
-        (frame[name].notna() & (frame[name] != plain.map(commonest))).to_numpy(),
+        frame[name].isin(counts.index[counts.index != commonest]),
         "look_alike",
         table,
         name,

@@ -39,6 +39,7 @@ def judge_dose_number(
     arm: str | None = None,
     instrument: str | None = None,
     treatment: str | None = None,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge a `by_dose_number` claim on one arm of a cohort.
 
@@ -54,6 +55,8 @@ def judge_dose_number(
     cohort : Cohort
     arm, instrument, treatment : str, optional
         As for `ketastats.judge`.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
     """
     patients = choose_patients(cohort, arm=arm, instrument=instrument, treatment=treatment)
     limits, capped = design_limits(claim, patients)
@@ -87,7 +90,7 @@ def judge_dose_number(
     if pd.notna(deciding[1]["estimate"]):
         first = _Reading("first_dose", "", _plain(deciding[1]))
         rows.append(_row(claim, rule, "yardstick", 1, first))
-    for other, role in others:
+    for other, role in () if only_deciding else others:
         table = _by_dose(claim, patients, other, last)
         if table is not None:
             rows.append(_row(claim, other, role, last, _bounds(table[last])))

@@ -55,6 +55,7 @@ def judge_durability(
     arm: str | None = None,
     instrument: str | None = None,
     treatment: str | None = None,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge a `durability` or `rate_above` claim on one arm of a cohort.
 
@@ -72,6 +73,8 @@ def judge_durability(
     cohort : Cohort
     arm, instrument, treatment : str, optional
         As for `ketastats.judge`.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
     """
     patients = choose_patients(cohort, arm=arm, instrument=instrument, treatment=treatment)
     limits, capped = design_limits(claim, patients)
@@ -80,7 +83,10 @@ def judge_durability(
     try:
         _require_follow_up(claim, patients)
         found = (_kept if kept else _sustained)(claim, patients, rule)
-        beside = _response_beside(claim, patients, rule) if claim.kind == "rate_above" else []
+        if only_deciding:
+            found = found._replace(rows=found.rows[:1])
+        wanted = claim.kind == "rate_above" and not only_deciding
+        beside = _response_beside(claim, patients, rule) if wanted else []
     except _NotTestableError as why:
         return not_testable(
             claim, why.reason, limits=limits, needed=why.needed, sources=cohort.sources

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from ketastats.checks.columns import missing_columns, refuse
+from ketastats.checks.options import require_choice
 from ketastats.claims.dose_number import judge_dose_number
 from ketastats.claims.durability import judge_durability
 from ketastats.claims.onset import judge_onset
@@ -39,6 +40,9 @@ _FURTHER_OPTIONS = {
 }
 """Options of `judge` beside arm, instrument and treatment, by kind of claim."""
 
+READINGS = ("all", "deciding")
+"""Which readings a verdict on a cohort shows."""
+
 JUDGED_KINDS = tuple(_ON_COHORT)
 """Kinds of claim that have a judging path in this version."""
 
@@ -58,6 +62,7 @@ def judge(
     comparator: str | None = None,
     randomised: bool = False,
     blinded: bool = False,
+    readings: str = "all",
 ) -> Verdict:
     """Judge a claim on the shipped published evidence, on an evidence table, or on a cohort.
 
@@ -77,6 +82,9 @@ def judge(
     randomised, blinded : bool
         For such a claim: whether the arms were assigned at random, and for superiority whether patients and
         raters did not know which.
+    readings : {"all", "deciding"}
+        On a cohort, all readings, or only the one that decides and what it has to hold with: the same word,
+        sooner.
 
     Returns
     -------
@@ -90,6 +98,7 @@ def judge(
         If the claim, visit, arm or instrument does not exist, or an option has no meaning for this
         kind of claim.
     """
+    require_choice("readings", readings, READINGS)
     found = find_claim(claim) if isinstance(claim, str) else claim
     if found.kind not in JUDGED_KINDS:
         return Verdict(verdict_frame([]), found, NOT_TESTABLE, _reason(found))
@@ -110,7 +119,13 @@ def judge(
             )
         chosen = {name: value for name, value in further.items() if name in taken}
         return _ON_COHORT[found.kind](
-            found, data, arm=arm, instrument=instrument, treatment=treatment, **chosen
+            found,
+            data,
+            arm=arm,
+            instrument=instrument,
+            treatment=treatment,
+            only_deciding=readings == "deciding",
+            **chosen,
         )
     if data is not None and not isinstance(data, pd.DataFrame):
         raise UsageError(

@@ -45,6 +45,7 @@ def judge_onset(
     arm: str | None = None,
     instrument: str | None = None,
     treatment: str | None = None,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge an `onset_within` claim on one arm of a cohort.
 
@@ -61,6 +62,8 @@ def judge_onset(
     cohort : Cohort
     arm, instrument, treatment : str, optional
         As for `ketastats.judge`.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
 
     Returns
     -------
@@ -90,10 +93,11 @@ def judge_onset(
             sources=cohort.sources,
         )
     rows = _readings(claim, intervals, deciding, role)
-    confirmed = relief_intervals(patients, deciding, confirmed=True)
-    rows += _further(claim, confirmed, deciding, "reading", confirmed=True)
-    for rule, of_rule in others:
-        rows += _further(claim, relief_intervals(patients, rule), rule, of_rule)
+    if not only_deciding:
+        confirmed = relief_intervals(patients, deciding, confirmed=True)
+        rows += _further(claim, confirmed, deciding, "reading", confirmed=True)
+        for rule, of_rule in others:
+            rows += _further(claim, relief_intervals(patients, rule), rule, of_rule)
     return decided(
         claim,
         verdict_frame(rows),
@@ -102,7 +106,7 @@ def judge_onset(
         capped=capped,
         needed=needed_patients(claim),
         sources=cohort.sources,
-        notes=_notes(intervals, claim.horizon),
+        notes=() if only_deciding else _notes(intervals, claim.horizon),
     )
 
 

@@ -45,6 +45,7 @@ def judge_ordering(
     treatment: str | None = None,
     comparator: str | None = None,
     randomised: bool = False,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge an `onset_ordering` claim on two arms of a cohort.
 
@@ -66,6 +67,8 @@ def judge_ordering(
         What the patients of `arm` and `reference` received, in the claim's words.
     randomised : bool
         Whether the arms were assigned at random.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
     """
     arm, reference = two_arms(cohort, arm, reference)
     comparator_meant = str(claim.facts["comparator"])
@@ -97,7 +100,8 @@ def judge_ordering(
         )
         limits, capped = (only, *limits), True
     try:
-        rows, test = _readings(claim, pairs, rule, first, second)
+        models = ("ph",) if only_deciding else tuple(_MODELS)
+        rows, test = _readings(claim, pairs, rule, first, second, models)
     except DataError as error:
         why = "; ".join(problem.what for problem in error.problems)
         return not_testable(
@@ -193,13 +197,18 @@ def _as_table(pairs: _Pair, first: Patients, second: Patients, *, event: str) ->
 
 
 def _readings(
-    claim: Claim, pairs: _Pair, rule: Rule, first: Patients, second: Patients
+    claim: Claim,
+    pairs: _Pair,
+    rule: Rule,
+    first: Patients,
+    second: Patients,
+    models: tuple[str, ...],
 ) -> tuple[list[dict[str, Any]], ReliefTest]:
     """The ratios that exist, the deciding one first, and the score test."""
     table = _as_table(pairs, first, second, event="censored")
     test = relief_test(table, by="trt01a", reference=second.arm)
     rows = []
-    for model in _MODELS:
+    for model in models:
         estimate = _ratio(table, model, second)
         if estimate is None and model == "ph":
             estimate = _unbounded(test, len(table))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from ketastats.claims.design import choose_patients, design_limits, needed_patients
@@ -10,12 +13,13 @@ from ketastats.claims.registry import Claim
 from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.claims.verdict import Verdict, decided, reading_row, verdict_frame
 from ketastats.cohort.cohort import Cohort
-from ketastats.endpoints.criteria import derive_endpoint
+from ketastats.endpoints.criteria import derive_rules
 from ketastats.endpoints.visits import derive_visits, select_visit
 from ketastats.errors import UsageError
 from ketastats.instruments.registry import instrument as find_instrument
 from ketastats.instruments.rules import Rule
-from ketastats.models.response_rate import response_rate
+from ketastats.models.denominators import count_every_denominator
+from ketastats.models.response_rate import rate_of_counts
 
 ENDPOINTS = ("response", "remission", "reliable_change", "minimal_important_difference")
 _DENOMINATORS = {
@@ -41,6 +45,7 @@ def judge_rate_within(
     arm: str | None = None,
     instrument: str | None = None,
     treatment: str | None = None,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge a `rate_within` claim on one arm of a cohort at one visit.
 
@@ -57,6 +62,8 @@ def judge_rate_within(
     treatment : str, optional
         What these patients received, in the claim's words; a claim about one treatment is
         `not_testable` on a cohort that is not said to have had it.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
 
     Returns
     -------
@@ -71,11 +78,12 @@ def judge_rate_within(
     at = visit or _last_visit(scores, scale)
     if _median_time(scores, scale, at) <= 0:
         raise UsageError(f"{at} is no visit after the first dose: relief cannot be judged at it")
-    rows = []
-    for endpoint in ENDPOINTS:
-        for rule in find_instrument(scale).rules_for(endpoint):
-            if patients.can_use(rule):
-                rows += _rows_of_rule(claim, scores, subjects, scale, at, rule)
+    registered = find_instrument(scale)
+    rules = [rule for endpoint in ENDPOINTS for rule in registered.rules_for(endpoint)]
+    usable = [rule for rule in rules if patients.can_use(rule)]
+    parts = ([rule] for rule in usable) if only_deciding else [usable]
+    found = (_rows_of_rules(claim, scores, subjects, scale, at, part) for part in parts)
+    rows = next((part for part in found if part), [])[: 1 if only_deciding else None]
     if not rows:
         raise UsageError(
             f"The registry has no rule for {scale!r}, so the claim cannot be judged on it"
@@ -97,50 +105,38 @@ def judge_rate_within(
     )
 
 
-def _rows_of_rule(
-    claim: Claim, scores: pd.DataFrame, subjects: pd.DataFrame, scale: str, visit: str, rule: Rule
-) -> list[dict[str, object]]:
-    derived = derive_endpoint(scores, rule.endpoint, rule=rule.id)
+def _rows_of_rules(
+    claim: Claim,
+    scores: pd.DataFrame,
+    subjects: pd.DataFrame,
+    scale: str,
+    visit: str,
+    rules: list[Rule],
+) -> list[dict[str, Any]]:
+    """One row per rule and denominator, where anybody's endpoint is known."""
+    if not rules:
+        return []
+    derived = derive_rules(scores, rules)
     table = select_visit(derived, visit, subjects=subjects, instrument=scale)
-    rows = []
-    for missing, people in _DENOMINATORS.items():
-        if missing == "completers" and "eosstt" not in table.columns:
-            continue
-        if not _anybody(table, rule.endpoint, missing):
-            continue
-        rate = response_rate(
-            table, endpoint=rule.endpoint, missing=missing, conf_level=DECISION_LEVEL
-        )
-        row = rate.to_frame().iloc[0]
-        estimate = ReadingEstimate(
-            row["estimate"],
-            row["conf_low"],
-            row["conf_high"],
-            n=int(row["n"]),
-            events=int(row["successes"]),
-            unit="cohort",
-        )
-        role = "reading" if rule.default else "group"
-        rows.append(
-            reading_row(
-                claim,
-                estimate,
-                reading=f"{rule.id}/{missing}",
-                role=role,
-                title=f"{_WORDS[rule.endpoint]} ({rule.name}), {people}",
-                method="wilson",
-                rule=rule.id,
-                missing=missing,
-                grade=rule.grade,
-            )
-        )
-    return rows
+    counts = count_every_denominator(table, [rule.id for rule in rules])
+    by_id = {rule.id: rule for rule in rules}
+    return [_row(claim, by_id[count["endpoint"]], count) for count in counts.to_dict("records")]
 
 
-def _anybody(table: pd.DataFrame, endpoint: str, missing: str) -> bool:
-    completed = missing == "completers"
-    kept = table[(table["eosstt"] == "COMPLETED").fillna(False)] if completed else table
-    return bool(kept[endpoint].notna().any())
+def _row(claim: Claim, rule: Rule, count: Mapping[Hashable, Any]) -> dict[str, Any]:
+    missing, successes, n = count["missing"], count["successes"], count["n"]
+    share, (low, high) = rate_of_counts(successes, n, conf_level=DECISION_LEVEL)
+    return reading_row(
+        claim,
+        ReadingEstimate(share, low, high, n=n, events=successes, unit="cohort"),
+        reading=f"{rule.id}/{missing}",
+        role="reading" if rule.default else "group",
+        title=f"{_WORDS[rule.endpoint]} ({rule.name}), {_DENOMINATORS[missing]}",
+        method="wilson",
+        rule=rule.id,
+        missing=missing,
+        grade=rule.grade,
+    )
 
 
 def _median_time(scores: pd.DataFrame, scale: str, visit: str) -> float:

@@ -46,6 +46,7 @@ def judge_superiority(
     comparator: str | None = None,
     randomised: bool = False,
     blinded: bool = False,
+    only_deciding: bool = False,
 ) -> Verdict:
     """Judge a `superiority` claim on two arms of a cohort at the visit nearest to the claim's hour.
 
@@ -66,6 +67,8 @@ def judge_superiority(
         What the patients of `arm` and `reference` received, in the claim's words.
     randomised, blinded : bool
         Whether the arms were assigned at random, and patients and raters did not know which.
+    only_deciding : bool
+        Leave out the readings that do not bear on the word.
     """
     arm, reference = two_arms(cohort, arm, reference)
     needed = f"A randomised, blinded comparison of {claim.treatment} with {_meant(claim)}."
@@ -88,7 +91,7 @@ def judge_superiority(
     more, caps = _dose_limits(claim, first, comparison)
     limits, capped = (*limits, *more), capped or caps
     try:
-        rows, doubt, against = _readings(claim, comparison, first)
+        rows, doubt, against = _readings(claim, comparison, first, only_deciding=only_deciding)
     except KetastatsError as error:
         return not_testable(claim, f"The arms cannot be compared. {_why(error)}", **known)
     return decided(
@@ -213,32 +216,28 @@ def _comparison(claim: Claim, first: Patients, second: Patients) -> Comparison |
 
 
 def _readings(
-    claim: Claim, comparison: Comparison, patients: Patients
+    claim: Claim, comparison: Comparison, patients: Patients, *, only_deciding: bool
 ) -> tuple[list[dict[str, Any]], str, str]:
     """All readings, the deciding one first; why it is not enough; and what speaks against the claim."""
-    endpoint = str(claim.facts.get("endpoint", "response"))
-    scale = find_instrument(patients.instrument)
-    rules = (
-        []
-        if endpoint == "change"
-        else [r for r in scale.rules_for(endpoint) if patients.can_use(r)]
-    )
-    if endpoint != "change" and not rules:
-        raise UsageError(f"{scale.title} has no rule of {endpoint} that this cohort can carry")
-    if endpoint == "change":
-        rules = [r for r in scale.rules_for("response") if patients.can_use(r)]
-    responses = response_readings(comparison, rules[0]) if rules else []
+    by_change = claim.facts.get("endpoint") == "change"
+    sized = "standardised_effect" in claim.facts
+    responses, changes, effects = [], [], []
+    if not (by_change and only_deciding):
+        responses = _responses(claim, comparison, patients, only_deciding=only_deciding)
     try:
-        changes = change_readings(comparison)
-        effects = [standardised_reading(comparison)]
+        if by_change or not only_deciding:
+            changes = change_readings(comparison, only_deciding=only_deciding)
+        if sized or not only_deciding:
+            effects = [standardised_reading(comparison)]
     except KetastatsError:
-        if endpoint == "change" or "standardised_effect" in claim.facts:
+        if by_change or sized:
             raise
         changes, effects = [], []
-    ordered = [*changes, *responses] if endpoint == "change" else [*responses, *changes]
-    doubt = _doubt(changes if endpoint == "change" else responses, comparison)
+    ordered = [*changes, *responses] if by_change else [*responses, *changes]
+    beside = "jump_to_reference" if by_change else "observed"
+    doubt = _doubt(changes if by_change else responses, beside, comparison)
     against = ""
-    if "standardised_effect" in claim.facts:
+    if sized:
         least, word = float(claim.facts["standardised_effect"]), effects[0]["verdict"]
         if word == CONTRADICTED:
             against = f"The change is clearly smaller than {least:g} standard deviations."
@@ -247,13 +246,26 @@ def _readings(
     return [*ordered, *effects], doubt, against
 
 
-def _doubt(rows: list[dict[str, Any]], comparison: Comparison) -> str:
+def _responses(
+    claim: Claim, comparison: Comparison, patients: Patients, *, only_deciding: bool
+) -> list[dict[str, Any]]:
+    """The readings by response; none where the claim is about change and the scale has no rule."""
+    endpoint = str(claim.facts.get("endpoint", "response"))
+    scale = find_instrument(patients.instrument)
+    wanted = "response" if endpoint == "change" else endpoint
+    rules = [rule for rule in scale.rules_for(wanted) if patients.can_use(rule)]
+    if rules:
+        return response_readings(comparison, rules[0], only_deciding=only_deciding)
+    if endpoint != "change":
+        raise UsageError(f"{scale.title} has no rule of {endpoint} that this cohort can carry")
+    return []
+
+
+def _doubt(rows: list[dict[str, Any]], beside: str, comparison: Comparison) -> str:
     """Whether the deciding reading holds under the assumption that is laid beside it."""
-    word = rows[0]["verdict"]
-    beside = {
+    words = {
         "observed": "It does not hold among those seen.",
         "jump_to_reference": f"It does not hold if those not seen went on like {comparison.reference}.",
     }
     checked = {row["missing"]: row["verdict"] for row in rows}
-    tested = [name for name in ("observed", "jump_to_reference") if name in checked]
-    return next((beside[name] for name in tested if checked[name] != word), "")
+    return words[beside] if checked.get(beside, rows[0]["verdict"]) != rows[0]["verdict"] else ""

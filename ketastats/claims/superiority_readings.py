@@ -88,7 +88,7 @@ def _over(table: pd.DataFrame, visits: list[str]) -> pd.DataFrame:
     return kept.assign(avisit=kept["avisit"].astype(str).astype(ordered))
 
 
-def change_readings(comparison: Comparison) -> list[dict[str, Any]]:
+def change_readings(comparison: Comparison, *, only_deciding: bool = False) -> list[dict[str, Any]]:
     """The difference in change: missing at random first, then other assumptions about who was not seen.
 
     Raises
@@ -108,7 +108,7 @@ def change_readings(comparison: Comparison) -> list[dict[str, Any]]:
         _over(comparison.table, comparison.visits),
         reference=comparison.reference,
         at=comparison.at,
-        assumptions=ASSUMPTIONS,
+        assumptions=("jump_to_reference",) if only_deciding else ASSUMPTIONS,
         conf_level=DECISION_LEVEL,
     ).to_frame()
     return rows + [
@@ -153,7 +153,9 @@ def standardised_reading(comparison: Comparison) -> dict[str, Any]:
     )
 
 
-def response_readings(comparison: Comparison, rule: Rule) -> list[dict[str, Any]]:
+def response_readings(
+    comparison: Comparison, rule: Rule, *, only_deciding: bool = False
+) -> list[dict[str, Any]]:
     """The difference in the share that meets a rule: not seen = not met first, then others."""
     derived = derive_endpoint(comparison.scores, rule.endpoint, rule=rule.id)
     table = select_visit(
@@ -178,7 +180,7 @@ def response_readings(comparison: Comparison, rule: Rule) -> list[dict[str, Any]
             .iloc[0]
         )
         rows.append(_response_row(comparison, rule, _estimate(row), missing, words))
-    if met.isna().any():
+    if met.isna().any() and not only_deciding:
         rows += _filled_in_responses(comparison, rule)
         bounds = _whatever(table, rule.endpoint, comparison)
         rows.append(

@@ -213,13 +213,19 @@ def _out_of_order(
     frame: pd.DataFrame, keys: list[str], sequence: str, *, table: str
 ) -> list[Problem]:
     """Rows whose sequence number is higher, but whose time is earlier, than another row's."""
-    known = frame[frame[sequence].notna()].sort_values([*keys, sequence], kind="stable")
+    group = frame.groupby(keys, sort=False).ngroup().to_numpy()  # -1 where a key is missing
+    number = frame[sequence].to_numpy(dtype=float)
+    order = np.lexsort((number, group))
+    order = order[(group[order] >= 0) & ~np.isnan(number[order])]
+    if not order.size:
+        return []
+    group, number, time = group[order], number[order], frame["afrlt"].to_numpy(dtype=float)[order]
     # Several rows may share a number: each is held against the latest of the numbers before it.
-    latest = known.groupby([*keys, sequence])["afrlt"].max()
-    before = latest.groupby(keys).cummax().groupby(keys).shift().rename("_before").reset_index()
-    limit = known[[*keys, sequence]].merge(before, how="left", on=[*keys, sequence])["_before"]
-    bad = known.index[known["afrlt"].to_numpy() < limit.to_numpy()]
-    if bad.empty:
+    first = np.append(True, (group[1:] != group[:-1]) | (number[1:] != number[:-1]))
+    latest = pd.Series(np.fmax.reduceat(time, np.flatnonzero(first)))
+    before = latest.groupby(group[first]).cummax().groupby(group[first]).shift().to_numpy()
+    bad = order[time < before[np.cumsum(first) - 1]]
+    if not bad.size:
         return []
     return [
         problem(

@@ -94,6 +94,32 @@ def derive_endpoint(
     return _apply(scores, endpoint, chosen)
 
 
+def derive_rules(scores: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Add one column per rule, named by the rule's id, in one pass over the rows.
+
+    Parameters
+    ----------
+    scores : DataFrame, one row per subject and assessment
+        As for `derive_endpoint`.
+    rules : sequence of Rule
+        All of one instrument.
+
+    Returns
+    -------
+    DataFrame
+        `scores` plus a nullable boolean per rule, as `derive_endpoint` gives it.
+    """
+    for one in rules:
+        _require_columns_of(one, scores)
+    ids = [one.id for one in rules]
+    done = _with(scores, **{one.id: _expression(one) for one in rules})
+    done = done.astype(dict.fromkeys(ids, "boolean"))
+    mine = scores["paramcd"].isin([one.instrument for one in rules]).to_numpy()
+    if not mine.all():
+        done.loc[~mine, ids] = pd.NA
+    return done
+
+
 def derive_endpoints(
     scores: pd.DataFrame, endpoints: Sequence[str] = ("response", "remission")
 ) -> pd.DataFrame:
@@ -160,18 +186,8 @@ def _chosen_rules(scores: pd.DataFrame, endpoint: str, name: str | None) -> dict
 
 def _apply(scores: pd.DataFrame, endpoint: str, chosen: dict[str, Rule]) -> pd.DataFrame:
     for one in chosen.values():
-        if one.needs_baseline:
-            require_columns(scores, ["base"], table="scores")
-        require_columns(scores, _items_of(one), table="scores")
-    expressions = {
-        paramcd: met(
-            one,
-            unless=instrument(paramcd).rules_for("response")[0]
-            if endpoint == "partial_response"
-            else None,
-        )
-        for paramcd, one in chosen.items()
-    }
+        _require_columns_of(one, scores)
+    expressions = {paramcd: _expression(one) for paramcd, one in chosen.items()}
     labels = {paramcd: nw.lit(one.label) for paramcd, one in chosen.items()}
     table = scores if "base" in scores.columns else scores.assign(base=float("nan"))
     done = _with(
@@ -179,6 +195,18 @@ def _apply(scores: pd.DataFrame, endpoint: str, chosen: dict[str, Rule]) -> pd.D
     )
     done = done.astype({endpoint: "boolean", f"{endpoint}_rule": "string"})
     return done if "base" in scores.columns else done.drop(columns="base")
+
+
+def _expression(one: Rule) -> nw.Expr:
+    """Whether a rule is met, for rows of its instrument; no partial response is a response."""
+    if one.endpoint != "partial_response":
+        return met(one)
+    return met(one, unless=instrument(one.instrument).rules_for("response")[0])
+
+
+def _require_columns_of(one: Rule, scores: pd.DataFrame) -> None:
+    needed = ["aval", *(["base"] if one.needs_baseline else []), *_items_of(one)]
+    require_columns(scores, needed, table="scores")
 
 
 def _items_of(one: Rule) -> list[str]:

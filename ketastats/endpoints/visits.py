@@ -174,7 +174,7 @@ def select_visit(
     -------
     DataFrame
         In the order of `subjects`: their columns, then those of `scores`, missing where a subject
-        was not seen.
+        was not seen. Of columns in both, those of `subjects` are kept, but for derived endpoints.
 
     Raises
     ------
@@ -217,7 +217,10 @@ def select_visit(
             ],
         )
     repeated = [name for name in at_visit.columns if name in subjects.columns and name != "usubjid"]
-    merged = subjects.merge(at_visit.drop(columns=repeated), on="usubjid", how="left")
+    # an endpoint that was derived, with its rule, is not one the table of subjects happens to hold
+    derived = [n for n in repeated if f"{n}_rule" in at_visit.columns or n.endswith("_rule")]
+    repeated = [name for name in repeated if name not in derived]
+    merged = subjects.drop(columns=derived).merge(at_visit.drop(columns=repeated), on="usubjid", how="left")
     merged = merged.assign(paramcd=instrument, avisit=visit)
     if "base" in of_instrument.columns:
         # A baseline belongs to the subject, seen at this visit or not.

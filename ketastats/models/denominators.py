@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ MISSING = {
     "completers": "only those who completed the study and have the endpoint count",
 }
 """What a missing endpoint can mean, in words for a report."""
+
+_Counts = TypeVar("_Counts", int, pd.Series)
 
 
 def count_by_denominator(
@@ -62,7 +65,7 @@ def count_by_denominator(
             raise UsageError(
                 'missing="completers" needs the column eosstt (COMPLETED or DISCONTINUED)'
             )
-        counted = counted[(counted["eosstt"] == "COMPLETED").fillna(False)]
+        counted = counted[_completed(counted)]
     if missing == "error":
         empty = np.flatnonzero(counted[endpoint].isna().to_numpy())
         if empty.size:
@@ -80,8 +83,7 @@ def count_by_denominator(
                 source="The table of subjects",
             )
     counts = count_endpoint(counted, endpoint, by=by)
-    if missing in ("observed", "completers"):
-        counts = counts.assign(n=counts["n"] - counts["n_missing"])
+    counts = counts.assign(n=_people(counts["n"], counts["n_missing"], missing))
     counts = counts[counts["n"] > 0].reset_index(drop=True)
     if counts.empty:
         refuse(
@@ -98,6 +100,46 @@ def count_by_denominator(
             source="The table of subjects",
         )
     return counts[[*by, "successes", "n", "n_missing"]]
+
+
+def count_every_denominator(table: pd.DataFrame, endpoints: Sequence[str]) -> pd.DataFrame:
+    """Count several endpoints of the same people under every meaning of missing at once.
+
+    Parameters
+    ----------
+    table : DataFrame, one row per subject
+        Nullable boolean columns `endpoints`; completers are counted if there is `eosstt`.
+    endpoints : sequence of str
+
+    Returns
+    -------
+    DataFrame, one row per endpoint and meaning
+        `endpoint` and `missing`, then `successes`, `n` and `n_missing` as `count_by_denominator`
+        gives them. A meaning under which nobody has a known value has no row.
+    """
+    known = table[endpoints].notna().to_numpy()
+    met = table[endpoints].fillna(False).to_numpy(dtype=bool)
+    everybody = np.ones(len(table), dtype=bool)
+    groups = {"non_response": everybody, "observed": everybody}
+    if "eosstt" in table.columns:
+        groups["completers"] = _completed(table).to_numpy(dtype=bool)
+    rows = []
+    for at, endpoint in enumerate(endpoints):
+        for missing, group in groups.items():
+            n, n_seen = int(group.sum()), int(known[group, at].sum())
+            people = _people(n, n - n_seen, missing)
+            if n_seen:
+                rows.append((endpoint, missing, int(met[group, at].sum()), people, n - n_seen))
+    return pd.DataFrame(rows, columns=["endpoint", "missing", "successes", "n", "n_missing"])
+
+
+def _completed(table: pd.DataFrame) -> pd.Series:
+    return (table["eosstt"] == "COMPLETED").fillna(False)
+
+
+def _people(n: _Counts, n_missing: _Counts, missing: str) -> _Counts:
+    """How many belong in the denominator, of `n` who were counted and `n_missing` not known."""
+    return n - n_missing if missing in ("observed", "completers") else n
 
 
 def _one_row_per_subject(table: pd.DataFrame) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -162,14 +164,47 @@ def left_out(model: RepeatedModel, trial: ImputationData) -> Iterator[tuple[Draw
     """Fits without each subject, and who is left."""
     place = trial.subjects.get_indexer(model.rows.subject_ids)
     left = set(range(len(trial.subjects)))
-    design, layout = model.design, model.layout
-    each = without_each(model.products, layout, design.columns, design.outcome)
-    for code, products in zip(layout.subject, each, strict=True):
+    for code, parameters in _without_each(model):
         out = int(place[code])
         left.discard(out)
-        yield parameters_of(model, _refit(model, products)), _all_but(len(trial.subjects), out)
+        yield parameters, _all_but(len(trial.subjects), out)
     for out in sorted(left):  # without an outcome: the fit is the same
         yield parameters_of(model, model.fit), _all_but(len(trial.subjects), out)
+
+
+_LATEST: OrderedDict[bytes, list[tuple[int, Draw]]] = OrderedDict()
+_KEPT_MODELS = 2
+
+
+def _without_each(model: RepeatedModel) -> Iterator[tuple[int, Draw]]:
+    """Parameters fitted without each subject, which every assumption about the missed visits shares.
+
+    Those of the latest models are kept, by the data they were fitted to.
+    """
+    design, layout = model.design, model.layout
+    key = _content(model)
+    if key in _LATEST:
+        _LATEST.move_to_end(key)
+        yield from _LATEST[key]
+        return
+    found = []
+    each = without_each(model.products, layout, design.columns, design.outcome)
+    for code, products in zip(layout.subject, each, strict=True):
+        found.append((int(code), parameters_of(model, _refit(model, products))))
+        yield found[-1]
+    _LATEST[key] = found
+    while len(_LATEST) > _KEPT_MODELS:
+        _LATEST.popitem(last=False)
+
+
+def _content(model: RepeatedModel) -> bytes:
+    """What refits depend on: the structure, the outcomes and designs, and where each belongs."""
+    told = hashlib.sha256(type(model.covariance).__name__.encode())
+    rows, design = model.rows, model.design
+    for part in (rows.subject, rows.visit, design.columns, design.outcome, design.back):
+        told.update(str(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    told.update(repr((design.scale, model.fit.here.theta.tolist())).encode())
+    return told.digest()
 
 
 def _all_but(n: int, out: int) -> Floats:

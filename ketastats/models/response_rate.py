@@ -135,9 +135,8 @@ def response_rate(
         if layers:
             estimate, (low, high) = _stratified(part, conf_level)
         else:
-            estimate, (low, high) = (
-                successes / n,
-                METHODS[method](successes, n, conf_level=conf_level),
+            estimate, (low, high) = rate_of_counts(
+                successes, n, method=method, conf_level=conf_level
             )
         rows.append(
             {
@@ -154,6 +153,13 @@ def response_rate(
         )
     frame = in_shared_words(rows, own=(*groups, "endpoint", "rule", "missing", "successes"))
     return ResponseRate(frame, sources=sources_of(table), notes=_notes(missing, counts))
+
+
+def rate_of_counts(
+    successes: int, n: int, *, method: str = "wilson", conf_level: float = 0.95
+) -> tuple[float, Interval]:
+    """The rate that `response_rate` gives for counts, with its limits."""
+    return successes / n, METHODS[method](successes, n, conf_level=conf_level)
 
 
 def _stratified(counts: pd.DataFrame, conf_level: float) -> tuple[float, Interval]:

@@ -3,6 +3,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 import ketastats as ks
+from ketastats.claims.rate_within import judge_rate_within
 
 HEADLINE = "conventional-relief-30-40"
 
@@ -127,3 +128,36 @@ def test_a_claim_of_a_kind_that_is_not_judged_is_not_testable_with_a_reason(name
         assert verdict.word == "not_testable"
         assert len(verdict.reason) > 20
         assert verdict.to_frame().empty
+
+
+@pytest.mark.parametrize("visit", ["Week 1", "Week 4", "Week 6"])
+def test_every_number_is_that_of_the_estimator_under_the_same_rule_and_denominator(trial, visit):
+    table = ks.judge(HEADLINE, trial, arm="DRUG", visit=visit, instrument="hamd17").to_frame()
+    subjects = trial.subjects[trial.subjects["trt01a"] == "DRUG"]
+    scores = ks.derive_baseline(trial.scores)
+    for row in table.to_dict("records"):
+        endpoint = ks.rule(row["rule"]).endpoint
+        derived = ks.derive_endpoint(scores, endpoint, rule=row["rule"])
+        seen = ks.select_visit(derived, visit, subjects=subjects, instrument="hamd17")
+        rate = ks.response_rate(seen, endpoint=endpoint, missing=row["missing"], conf_level=0.9)
+        expected = rate.to_frame().iloc[0]
+        numbers = ["n", "estimate", "conf_low", "conf_high"]
+        assert [row[name] for name in numbers] == expected[numbers].tolist()
+        assert row["events"] == expected["successes"]
+
+
+def test_a_column_of_the_subjects_cannot_stand_in_for_a_rule(trial):
+    made_up = trial.subjects.assign(response=True, remission=True)
+    cohort = ks.Cohort(made_up, scores=trial.scores, provenance="public")
+    one, other = (ks.judge(HEADLINE, c, arm="DRUG", visit="Week 6") for c in (trial, cohort))
+    pd.testing.assert_frame_equal(one.to_frame(), other.to_frame())
+
+
+@pytest.mark.parametrize("visit", ["Week 1", "Week 6"])
+def test_the_deciding_reading_alone_is_the_first_of_all_and_gives_the_same_word(relabelled, visit):
+    claim, options = ks.load_claims()[HEADLINE], {"arm": "DRUG", "visit": visit}
+    options["treatment"] = "conventional treatment"
+    every = judge_rate_within(claim, relabelled(), **options)
+    one = judge_rate_within(claim, relabelled(), **options, only_deciding=True)
+    assert one.word == every.word
+    pd.testing.assert_frame_equal(one.to_frame(), every.to_frame().head(1))

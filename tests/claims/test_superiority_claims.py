@@ -163,8 +163,8 @@ def test_a_reading_that_does_not_hold_beside_the_deciding_one_leaves_a_doubt(bes
         {"missing": "first", "verdict": "supported"},
         {"missing": beside, "verdict": "undecided"},
     ]
-    assert said in _doubt(rows, comparison)
-    assert not _doubt([rows[0], {**rows[1], "verdict": "supported"}], comparison)
+    assert said in _doubt(rows, beside, comparison)
+    assert not _doubt([rows[0], {**rows[1], "verdict": "supported"}], beside, comparison)
 
 
 def test_with_one_visit_the_change_is_an_analysis_of_covariance():

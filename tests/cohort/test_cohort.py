@@ -450,3 +450,39 @@ def test_without_subject_identifiers_tables_are_still_checked_cell_by_cell():
         ("missing_column", "subjects", ()),
         ("out_of_range", "subjects", (2,)),
     }
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_times_that_go_back_are_those_a_loop_over_all_pairs_finds(seed):
+    rng = np.random.default_rng(seed)
+    n = 24
+    scores = pd.DataFrame(
+        {
+            "usubjid": rng.choice(["a", "b"], n),
+            "paramcd": rng.choice(["madrs", "gad7"], n),
+            "avisitn": rng.choice([0.0, 1.0, 2.0, np.nan], n),
+            "afrlt": rng.permutation(n).astype(float) if seed else np.arange(n, dtype=float),
+            "aval": 5.0,
+        }
+    )
+    if not seed:
+        scores = scores.sort_values(["avisitn", "afrlt"]).assign(afrlt=np.arange(n, dtype=float))
+    rows = list(scores.itertuples())
+    back = [
+        at
+        for at, row in enumerate(rows)
+        for other in rows
+        if (row.usubjid, row.paramcd) == (other.usubjid, other.paramcd)
+        and row.avisitn > other.avisitn
+        and row.afrlt < other.afrlt
+    ]
+    told = {}
+    try:
+        ks.Cohort(pd.DataFrame({"usubjid": ["a", "b"]}), scores=scores, provenance="public")
+    except DataError as error:
+        told = {found.code: found for found in error.problems}
+    assert set(told) == ({"time_order"} if back else set())
+    if back:
+        expected = sorted(set(back))
+        assert told["time_order"].n_bad == len(expected)
+        assert told["time_order"].rows == tuple(at + 1 for at in expected[:5])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ketastats as ks
+from ketastats.endpoints.criteria import POINT_ENDPOINTS, derive_rules
 from ketastats.errors import DataError, UsageError
 
 NONE = float("nan")
@@ -175,3 +176,26 @@ def test_a_better_score_never_loses_an_endpoint(base, lower, higher):
     met = ks.derive_endpoints(table, ["response", "remission", "minimal_important_difference"])
     better, worse = met[met["aval"] == lower], met[met["aval"] == higher]
     assert set(worse.loc[worse["met"], "rule"]) <= set(better.loc[better["met"], "rule"])
+
+
+@pytest.mark.parametrize("paramcd", ["madrs", "hamd17", "gad7"])
+def test_all_rules_in_one_pass_are_those_derived_one_by_one(paramcd):
+    scores = pd.concat(
+        [
+            visit(paramcd, base, aval)
+            for base in (0.0, 20.0, NONE)
+            for aval in (1.0, 9.0, 20.0, NONE)
+        ],
+        ignore_index=True,
+    )
+    rules = [
+        rule
+        for rule in ks.load_instruments()[paramcd].rules
+        if rule.endpoint in POINT_ENDPOINTS and rule.type != "item"
+    ]
+    scores = pd.concat([scores, visit("ham_a", 20.0, 5.0)], ignore_index=True)
+    together = derive_rules(scores, rules)
+    assert len(rules) > 1
+    for rule in rules:
+        alone = ks.derive_endpoint(scores, rule.endpoint, rule=rule.id)[rule.endpoint]
+        pd.testing.assert_series_equal(together[rule.id], alone, check_names=False)

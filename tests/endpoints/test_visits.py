@@ -161,3 +161,12 @@ def test_leaving_begins_with_the_first_visit_missed_for_good():
     assert ks.leaving_events(visits[visits["usubjid"] == "stayed"]).empty
     with pytest.raises(ks.UsageError, match="ordered category"):
         ks.leaving_events(visits.assign(avisit=visits["avisit"].astype(str)))
+
+
+def test_a_derived_endpoint_is_not_taken_from_a_column_of_the_subjects():
+    subjects = SUBJECTS.assign(response=pd.array([True, True, True], dtype="boolean"))
+    table = scores(("1", -1, 30), ("1", 24, 29), ("2", -1, 30), ("2", 24, 10), avisit="Day 1")
+    derived = ks.derive_response(ks.derive_baseline(table)).query("afrlt > 0")
+    seen = ks.select_visit(derived, "Day 1", subjects=subjects).set_index("usubjid")["response"]
+    assert seen.loc[["1", "2"]].tolist() == [False, True]
+    assert pd.isna(seen.loc["3"])

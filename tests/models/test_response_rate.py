@@ -8,6 +8,7 @@ import pytest
 from references import read_input
 
 import ketastats as ks
+from ketastats.models.denominators import count_by_denominator, count_every_denominator
 from ketastats.models.response_rate import METHODS
 
 
@@ -138,3 +139,31 @@ def test_strata_give_yan_and_sus_interval():
     assert found["conf_low"] < found["estimate"] < found["conf_high"]
     with pytest.raises(ks.UsageError, match="stratified"):
         ks.response_rate(table, strata="stratum", method="jeffreys")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_counts_under_all_denominators_at_once_are_those_of_each_alone(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 30))
+    table = pd.DataFrame({name: rng.random(n) < 0.5 for name in ("one", "other")}).astype("boolean")
+    table["other"] = table["other"].mask(rng.random(n) < 0.6)
+    ended = pd.Series(rng.choice(["COMPLETED", "DISCONTINUED"], n), dtype="string")
+    table["eosstt"] = ended.mask(rng.random(n) < 0.2)
+    together = count_every_denominator(table, ["one", "other"]).set_index(["endpoint", "missing"])
+    for endpoint in ("one", "other"):
+        completed = (table["eosstt"] == "COMPLETED").fillna(False)
+        for missing in ("non_response", "observed", "completers"):
+            people = table[completed] if missing == "completers" else table
+            seen = people[endpoint].notna().any()
+            assert ((endpoint, missing) in together.index) == seen
+            if seen:
+                alone = count_by_denominator(table, endpoint, missing=missing).iloc[0]
+                assert together.loc[(endpoint, missing)].to_dict() == alone.to_dict()
+
+
+def test_completers_have_no_counts_where_nobody_says_who_completed():
+    table = pd.DataFrame({"response": pd.array([True, None], dtype="boolean")})
+    assert list(count_every_denominator(table, ["response"])["missing"]) == [
+        "non_response",
+        "observed",
+    ]
