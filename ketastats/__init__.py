@@ -17,7 +17,9 @@ _MODULE_OF = {
     "BaselineTable": "models.participants",
     "BivariateMmrm": "models.bivariate_mmrm",
     "Claim": "claims.registry",
+    "ClaimTable": "calibration.every_claim",
     "Cohort": "cohort.cohort",
+    "CohortComparison": "synthetic.fidelity",
     "CountTipping": "models.count_tipping",
     "CovarianceComparison": "models.covariance_comparison",
     "CumulativeIncidence": "models.cumulative_incidence",
@@ -29,6 +31,7 @@ _MODULE_OF = {
     "EffectSize": "models.effect_size",
     "EquivalenceTest": "models.equivalence_test",
     "Estimand": "models.estimand",
+    "EvidenceComparison": "synthetic.evidence_fidelity",
     "FOUR_ANXIETY_DISORDERS": "loaders.open_data",
     "Figure": "plots.figure",
     "Instrument": "instruments.registry",
@@ -39,6 +42,8 @@ _MODULE_OF = {
     "MeanCumulativeCount": "models.mean_cumulative_count",
     "MeanDifferences": "models.marginal_means",
     "Mmrm": "models.mmrm",
+    "NearestRecords": "synthetic.nearest_records",
+    "OperatingCharacteristics": "calibration.operating",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
     "PartsOverReliability": "models.parts_over_reliability",
@@ -61,14 +66,18 @@ _MODULE_OF = {
     "ResponseRate": "models.response_rate",
     "RestrictedMean": "models.restricted_mean",
     "Rule": "instruments.rules",
+    "Scenario": "synthetic.scenario",
     "ScheduleResolution": "models.schedule_resolution",
     "SingleArmParts": "models.single_arm",
+    "SizePlan": "calibration.planning",
     "StandardizedDifferences": "models.standardised_mean_difference",
     "StandardizedMeanChange": "models.mean_change",
     "SustainedResponse": "models.sustained_response",
+    "SyntheticCohort": "synthetic.cohort",
     "TimeToRelief": "models.time_to_relief",
     "TippingPoint": "models.tipping_point",
     "TreatmentCourse": "models.treatment_course",
+    "UnjudgedClaims": "calibration.every_claim",
     "UsageError": "errors",
     "Verdict": "claims.verdict",
     "adjusted_rate_difference": "models.adjusted_rate_difference",
@@ -76,13 +85,17 @@ _MODULE_OF = {
     "baseline_table": "models.participants",
     "bivariate_mmrm": "models.bivariate_mmrm",
     "build_report": "reporting.report",
+    "calibrate": "calibration.at_hand",
+    "claim_cases": "calibration.cases",
     "cliffs_delta": "models.effect_size",
     "cohens_d": "models.effect_size",
     "compare_assumptions": "models.assumption_comparison",
+    "compare_cohorts": "synthetic.fidelity",
     "compare_covariances": "models.covariance_comparison",
     "compare_denominators": "models.denominator_comparison",
     "compare_estimands": "models.estimand_comparison",
     "compare_pooling": "models.pooling_comparison",
+    "compare_with_evidence": "synthetic.evidence_fidelity",
     "constrained_longitudinal": "models.constrained_longitudinal",
     "count_tipping": "models.count_tipping",
     "cumulative_incidence": "models.cumulative_incidence",
@@ -114,6 +127,7 @@ _MODULE_OF = {
     "hedges_g": "models.effect_size",
     "instrument": "instruments.registry",
     "judge": "claims.judge",
+    "judge_every_claim": "calibration.every_claim",
     "kaplan_meier": "models.kaplan_meier",
     "leaving_events": "endpoints.visits",
     "load_antidepressant_trial": "loaders.open_data",
@@ -127,13 +141,18 @@ _MODULE_OF = {
     "load_psilocybin_trials": "loaders.open_data",
     "load_psychotherapy_trials": "loaders.open_data",
     "load_questionnaire": "loaders.cohort_files",
+    "load_scenario": "synthetic.scenario",
+    "load_synthetic_cohort": "loaders.open_data",
     "load_synthetic_course": "loaders.open_data",
     "log_rank_test": "models.log_rank_test",
     "mean_cumulative_count": "models.mean_cumulative_count",
     "mmrm": "models.mmrm",
+    "nearest_records": "synthetic.nearest_records",
+    "operating_characteristics": "calibration.operating",
     "paired_rate_difference": "models.paired_difference",
     "participant_flow": "models.participants",
     "placebo_benchmark": "models.placebo_benchmark",
+    "plan_size": "calibration.planning",
     "pool_rates": "models.pooled_rate",
     "published_mean_change": "models.mean_change",
     "random_intercept": "models.random_intercept",
@@ -157,13 +176,17 @@ _MODULE_OF = {
     "select_therapy_arms": "loaders.open_data",
     "select_visit": "endpoints.visits",
     "select_visits": "endpoints.visits",
+    "shipped_scenarios": "synthetic.scenario",
     "single_arm_parts": "models.single_arm",
     "standardized_differences": "models.standardised_mean_difference",
     "standardized_mean_change": "models.mean_change",
+    "stored_error_rates": "calibration.every_claim",
     "sustained_response": "models.sustained_response",
+    "synthetic_cohort": "synthetic.cohort",
     "time_to_relief": "models.time_to_relief",
     "tipping_point": "models.tipping_point",
     "treatment_course": "models.treatment_course",
+    "write_cohort": "synthetic.writing",
 }
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
@@ -182,6 +205,18 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from ketastats.calibration.at_hand import calibrate as calibrate
+    from ketastats.calibration.cases import claim_cases as claim_cases
+    from ketastats.calibration.every_claim import ClaimTable as ClaimTable
+    from ketastats.calibration.every_claim import UnjudgedClaims as UnjudgedClaims
+    from ketastats.calibration.every_claim import judge_every_claim as judge_every_claim
+    from ketastats.calibration.every_claim import stored_error_rates as stored_error_rates
+    from ketastats.calibration.operating import OperatingCharacteristics as OperatingCharacteristics
+    from ketastats.calibration.operating import (
+        operating_characteristics as operating_characteristics,
+    )
+    from ketastats.calibration.planning import SizePlan as SizePlan
+    from ketastats.calibration.planning import plan_size as plan_size
     from ketastats.claims.judge import judge as judge
     from ketastats.claims.registry import Claim as Claim
     from ketastats.claims.registry import find_claim as find_claim
@@ -233,6 +268,7 @@ if TYPE_CHECKING:
     from ketastats.loaders.open_data import load_nhs_proms as load_nhs_proms
     from ketastats.loaders.open_data import load_psilocybin_trials as load_psilocybin_trials
     from ketastats.loaders.open_data import load_psychotherapy_trials as load_psychotherapy_trials
+    from ketastats.loaders.open_data import load_synthetic_cohort as load_synthetic_cohort
     from ketastats.loaders.open_data import load_synthetic_course as load_synthetic_course
     from ketastats.loaders.open_data import select_control_arms as select_control_arms
     from ketastats.loaders.open_data import select_therapy_arms as select_therapy_arms
@@ -353,3 +389,15 @@ if TYPE_CHECKING:
     from ketastats.plots.figure import Figure as Figure
     from ketastats.plots.figure import figure as figure
     from ketastats.reporting.report import build_report as build_report
+    from ketastats.synthetic.cohort import SyntheticCohort as SyntheticCohort
+    from ketastats.synthetic.cohort import synthetic_cohort as synthetic_cohort
+    from ketastats.synthetic.evidence_fidelity import EvidenceComparison as EvidenceComparison
+    from ketastats.synthetic.evidence_fidelity import compare_with_evidence as compare_with_evidence
+    from ketastats.synthetic.fidelity import CohortComparison as CohortComparison
+    from ketastats.synthetic.fidelity import compare_cohorts as compare_cohorts
+    from ketastats.synthetic.nearest_records import NearestRecords as NearestRecords
+    from ketastats.synthetic.nearest_records import nearest_records as nearest_records
+    from ketastats.synthetic.scenario import Scenario as Scenario
+    from ketastats.synthetic.scenario import load_scenario as load_scenario
+    from ketastats.synthetic.scenario import shipped_scenarios as shipped_scenarios
+    from ketastats.synthetic.writing import write_cohort as write_cohort

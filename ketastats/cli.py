@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ketastats import __version__
+from ketastats.cli_made_up import plan, synth
+from ketastats.cli_parts import Progress, print_json, settings_of
 from ketastats.errors import unknown_name
 
 EXIT_CODES = {
@@ -89,19 +89,19 @@ def report(
 
     published = []
     for name in notebooks or tuple(shipped_notebooks()):
-        with _Progress(name, quiet=as_json) as advance:
+        with Progress(name, quiet=as_json) as advance:
             published.append(
                 build_report(
                     data,
                     out,
                     notebook=name,
-                    parameters=_settings(settings),
+                    parameters=settings_of(settings),
                     force=force,
                     progress=advance,
                 )
             )
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"folder": str(one.folder), "changed": one.changed, **one.manifest}
                 for one in published
@@ -128,6 +128,19 @@ def report(
 @click.option("--comparator", help="What the patients of the other arm received.")
 @click.option("--randomised", is_flag=True, help="The two arms were assigned at random.")
 @click.option("--blinded", is_flag=True, help="Patients and raters did not know the arm.")
+@click.option(
+    "--calibrate",
+    "calibrated",
+    is_flag=True,
+    help="Also say how often such a verdict is wrong, on made-up cohorts like this one.",
+)
+@click.option(
+    "--replicates",
+    type=click.IntRange(min=1),
+    default=400,
+    show_default=True,
+    help="Made-up cohorts per truth, for --calibrate.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
     claim: str | None,
@@ -140,6 +153,8 @@ def judge(
     comparator: str | None,
     randomised: bool,  # noqa: FBT001
     blinded: bool,  # noqa: FBT001
+    calibrated: bool,  # noqa: FBT001
+    replicates: int,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Judge CLAIM, given by its id; without one, list all claims.
@@ -147,16 +162,19 @@ def judge(
     \b
     Example:
       ketastats judge conventional-relief-30-40
-      ketastats judge onset-hours-to-days --data my_cohort/ --arm KETAMINE
+      ketastats judge onset-hours-to-days --data my_cohort/ --arm KETAMINE --calibrate
     """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
 
     if claim is None:
         _list_claims()
         return
+    if calibrated and data is None:
+        raise ks.UsageError("--calibrate makes cohorts like one at hand: give it with --data")
+    cohort = None if data is None else ks.load_cohort(data)
     verdict = ks.judge(
         claim,
-        None if data is None else ks.load_cohort(data),
+        cohort,
         arm=arm,
         reference=reference,
         visit=visit,
@@ -166,8 +184,25 @@ def judge(
         randomised=randomised,
         blinded=blinded,
     )
+    rates = None
+    if calibrated and cohort is not None:
+        from ketastats.calibration.replicates import default_cache
+
+        with Progress(verdict.claim.id, quiet=as_json, unit="cohorts") as advance:
+            rates = ks.calibrate(
+                verdict.claim,
+                cohort,
+                arm=arm,
+                reference=reference,
+                instrument=instrument,
+                visit=visit,
+                replicates=replicates,
+                cache=default_cache(),
+                progress=advance,
+            )
     if as_json:
-        _print_json(verdict.to_json())
+        made = verdict.to_json()
+        print_json(made if rates is None else {**made, "error_rates": rates.to_json()})
         return
     click.echo(f"{verdict.claim}\n\n{verdict}\n")
     shown = verdict.display()
@@ -178,7 +213,8 @@ def judge(
     needed = f"Needed: {verdict.needed}" if verdict.needed else ""
     # A limit that is the reason has been said.
     limits = [limit for limit in verdict.limits if not verdict.reason.startswith(limit)]
-    for line in (*limits, *verdict.notes, needed):
+    errors = "" if rates is None else f"{rates}."
+    for line in (*limits, *verdict.notes, needed, errors):
         if line:
             click.echo(f"\n{line}")
 
@@ -223,6 +259,10 @@ def validate(path: Path, mapping: Path | None) -> None:
         click.echo(f"{name}: {known} of {len(cohort.subjects)} subjects have a baseline")
 
 
+cli.add_command(plan)
+cli.add_command(synth)
+
+
 def main() -> None:
     """Run the command line and turn errors into sentences and exit codes."""
     signal.signal(signal.SIGTERM, _interrupted)
@@ -260,47 +300,3 @@ def _explain(error: Exception) -> tuple[str, int]:
 def _stop(message: str, code: int) -> None:
     click.echo(message, err=True)
     sys.exit(code)
-
-
-def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
-        found[name] = value
-    return found
-
-
-def _print_json(content: Any) -> None:
-    import json
-
-    click.echo(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-class _Progress:
-    """A progress bar on a terminal, one line at the start elsewhere."""
-
-    def __init__(self, title: str, *, quiet: bool) -> None:
-        self._title, self._quiet = title, quiet
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(self._title, total=None)
-        return self._advance
-
-    def _advance(self, done: int, total: int) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total)
-        elif not self._quiet and done == 0:
-            click.echo(f"{self._title}: running {total} cells", err=True)
-
-    def __exit__(self, *exc: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import ketastats as ks
+from ketastats.calibration.cases import Case
 from ketastats.results import (
     RESULT_MIME,
     SHARED_WORDS,
@@ -67,6 +69,28 @@ def dropped_out() -> ks.DeltaRelief:
     return ks.delta_relief(
         relief_intervals(), arm=HOSTILE, reference="placebo", horizon=72, imputations=5
     )
+
+
+def known_case() -> Case:
+    scenario = SimpleNamespace(key="made")
+    return Case(HOSTILE, "true", scenario, {}, (), 0.35, 0.0, (0.3, 0.4))
+
+
+def drawn_count(case: Case, n: int, seed: int) -> tuple[int, int]:
+    return n, 7 * n // 20
+
+
+def judged_count(claim: str, cohort: tuple[int, int]) -> SimpleNamespace:
+    n, events = cohort
+    row = {"measure": "share", "n": n, "estimate": events / n, "conf_low": 0.2, "conf_high": 0.5}
+    return SimpleNamespace(word="undecided", frame=pd.DataFrame([row]))
+
+
+def every_claim() -> ks.ClaimTable:
+    made = ks.load_synthetic_cohort()
+    few = made.subjects.head(12).assign(trt01a=HOSTILE)
+    scores = made.scores[made.scores["usubjid"].isin(few["usubjid"])]
+    return ks.judge_every_claim(ks.Cohort(few, scores=scores, provenance="synthetic", name=HOSTILE))
 
 
 def placebo_arms() -> pd.DataFrame:
@@ -252,6 +276,25 @@ CASES = {
     "PartsOverReliability": lambda: ks.single_arm_parts(
         last_visit(), base="age", entry=30, reliability=0.8, missing="observed", label=HOSTILE
     ).over_reliability([0.6, 0.9]),
+    "ClaimTable": every_claim,
+    "CohortComparison": lambda: ks.compare_cohorts(
+        ks.synthetic_cohort("antidepressant_trial", 300, 1),
+        ks.load_antidepressant_trial(),
+        instrument="hamd17",
+    ),
+    "EvidenceComparison": lambda: ks.compare_with_evidence("ketamine_trd", n=2000),
+    "NearestRecords": lambda: ks.nearest_records(
+        ks.synthetic_cohort("antidepressant_trial", 300, 1),
+        ks.load_antidepressant_trial(),
+        instruments=["hamd17"],
+    ),
+    "OperatingCharacteristics": lambda: ks.operating_characteristics(
+        known_case(), 40, replicates=5, workers=1, draw=drawn_count, judge=judged_count
+    ),
+    "SizePlan": lambda: ks.plan_size(
+        known_case(), (40, 80), replicates=5, workers=1, draw=drawn_count, judge=judged_count
+    ),
+    "UnjudgedClaims": lambda: every_claim().without_path(),
     "PlaceboBenchmark": lambda: ks.placebo_benchmark(HOSTILE, evidence=placebo_arms()),
     "PooledRate": lambda: ks.pool_rates(
         arms_of_studies(), by="disorder", method="reml_hartung_knapp"
@@ -313,6 +356,10 @@ CASES = {
     "Verdict that is not testable": lambda: ks.judge("life-changing"),
 }
 ANONYMOUS = {
+    "CohortComparison",
+    "EvidenceComparison",
+    "NearestRecords",
+    "UnjudgedClaims",
     "PoolingComparison",
     "Verdict that is not testable",
     "FitComparison",

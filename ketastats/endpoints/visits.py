@@ -220,7 +220,9 @@ def select_visit(
     # an endpoint that was derived, with its rule, is not one the table of subjects happens to hold
     derived = [n for n in repeated if f"{n}_rule" in at_visit.columns or n.endswith("_rule")]
     repeated = [name for name in repeated if name not in derived]
-    merged = subjects.drop(columns=derived).merge(at_visit.drop(columns=repeated), on="usubjid", how="left")
+    merged = subjects.drop(columns=derived).merge(
+        at_visit.drop(columns=repeated), on="usubjid", how="left"
+    )
     merged = merged.assign(paramcd=instrument, avisit=visit)
     if "base" in of_instrument.columns:
         # A baseline belongs to the subject, seen at this visit or not.

@@ -39,6 +39,11 @@ def load_synthetic_course() -> Cohort:
     return load_cohort(shipped("data", "synthetic_course"))
 
 
+def load_synthetic_cohort() -> Cohort:
+    """Load the default made-up cohort: 300 patients, three arms, five tables. No evidence of anything."""
+    return load_cohort(shipped("data", "synthetic", "cohort"))
+
+
 def load_psychotherapy_trials() -> pd.DataFrame:
     """Load responders in psychotherapy trials: 569 comparisons, 437 trials, 8 disorders."""
     return _typed(

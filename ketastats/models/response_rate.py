@@ -108,7 +108,9 @@ def response_rate(
         What a missing endpoint means: "error", "non_response", "observed" or "completers".
     strata : str or sequence of str, optional
         Columns to stratify by. The rate is then the weighted mean of the strata's rates with Yan and
-        Su's stratified Wilson interval, and `method` must be "wilson".
+        Su's stratified Wilson interval, and `method` must be "wilson". These weights make the interval
+        short and are not the patients' mix: where rates differ between strata it is another rate than
+        everybody's (`docs/audit.md`).
     conf_level : float, default 0.95
 
     Returns

@@ -107,7 +107,9 @@ def restricted_mean(
     tau : float
         The horizon in hours, not after the end of any group's follow-up.
     strata : str or sequence of str, optional
-        Take differences within strata and pool them by inverse variance. Needs `reference`.
+        Take differences within strata and pool them by inverse variance. Needs `reference`. With a
+        handful of patients per arm and stratum the variances are poorly known and 95% limits cover
+        some 83% (`docs/audit.md`).
     reference : str, optional
         The group that all others are compared with: differences are group minus reference.
 

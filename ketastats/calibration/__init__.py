@@ -1,0 +1,1 @@
+"""How often a verdict is wrong: the judging path run on many cohorts whose truth is known."""

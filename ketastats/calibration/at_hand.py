@@ -1,0 +1,262 @@
+"""Error rates of a verdict on a cohort at hand: the same path on many cohorts of its size and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ketastats.calibration.cases import WHICH, Case, Template, settle, template
+from ketastats.calibration.judging import SEED
+from ketastats.calibration.operating import OperatingCharacteristics, operating_characteristics
+from ketastats.claims.registry import Claim
+from ketastats.cohort.cohort import Cohort
+from ketastats.endpoints.baseline import derive_baseline
+from ketastats.endpoints.maintenance import first_series
+from ketastats.endpoints.visits import derive_visits
+from ketastats.errors import UsageError, unknown_name
+from ketastats.synthetic.scenario import Scenario
+
+_SETTLED_ON = 50_000
+_NORMAL_IQR = 1.349  # interquartile range of a standard normal law
+_MOST = 0.95  # leaving and gaps, however few were seen
+
+Changes = dict[tuple[str, str], float | str | None]
+
+
+def calibrate(
+    claim: str | Claim,
+    cohort: Cohort,
+    *,
+    arm: str | None = None,
+    reference: str | None = None,
+    instrument: str | None = None,
+    visit: str | None = None,
+    replicates: int = 400,
+    seed: int = SEED,
+    workers: int | None = None,
+    cache: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> OperatingCharacteristics:
+    """Say how often the verdict would be wrong on made-up cohorts like the one at hand.
+
+    Parameters
+    ----------
+    claim : str or Claim
+    cohort : Cohort
+    arm, reference, instrument, visit : str, optional
+        As they were given to `ketastats.judge`.
+    replicates, seed, workers, cache, progress
+        As for `operating_characteristics`.
+
+    Returns
+    -------
+    OperatingCharacteristics
+        Of cohorts in which the claim is false, at its border and true. They have as many patients in each
+        arm, the same visits and doses, baselines as high and as varied, and as many leave and miss visits;
+        everything else is as in the claim's scenario (`data/calibration/claim_cases.csv`).
+
+    Raises
+    ------
+    UsageError
+        If the claim has no cases, an arm or instrument does not exist, or such a cohort cannot tell.
+    """
+    cases, n = cases_like(
+        claim, cohort, arm=arm, reference=reference, instrument=instrument, visit=visit
+    )
+    return operating_characteristics(
+        cases,
+        n,
+        replicates=replicates,
+        seed=seed,
+        workers=workers,
+        cache=cache,
+        progress=progress,
+    )
+
+
+def cases_like(
+    claim: str | Claim,
+    cohort: Cohort,
+    *,
+    arm: str | None = None,
+    reference: str | None = None,
+    instrument: str | None = None,
+    visit: str | None = None,
+) -> tuple[list[Case], int]:
+    """Cases of a claim in cohorts like one at hand, and how many patients these have."""
+    given = template(claim)
+    names = _arms(cohort, given, arm, reference)
+    scores = _scores(cohort, instrument)
+    chosen = str(scores["paramcd"].iloc[0])
+    pairs = dict(zip(given.arms, names, strict=True))
+    scenario = like(given.scenario, cohort, scores, pairs)
+    options = {**given.options, "instrument": chosen}
+    if "visit" in given.options:
+        options["visit"] = visit or scenario.members("visit")[-1]
+    one = Template(
+        given.claim, scenario, given.arm, given.reference, options, given.lever, given.targets
+    )
+    n = sum(int(_of_arm(cohort, name).sum()) for name in names)
+    return [settle(one, which, n=_SETTLED_ON) for which in WHICH], n
+
+
+def _arms(
+    cohort: Cohort, given: Template, arm: str | None, reference: str | None
+) -> list[str | None]:
+    """The arms of the cohort that stand for those of the template; None is everybody."""
+    for name in (arm, reference):
+        if name is not None and name not in cohort.arms:
+            raise unknown_name("arm", name, cohort.arms)
+    if given.reference is None:
+        return [arm]
+    others = [name for name in cohort.arms if name != arm]
+    if arm is None or (reference is None and len(others) != 1):
+        raise UsageError(
+            f"The claim compares two arms: name arm= and reference= ({', '.join(cohort.arms)})"
+        )
+    return [arm, reference or others[0]]
+
+
+def _of_arm(cohort: Cohort, name: str | None) -> pd.Series:
+    subjects = cohort.subjects
+    if name is None:
+        return pd.Series(True, index=subjects.index)
+    return subjects["trt01a"].eq(name).fillna(value=False).astype(bool)
+
+
+def _scores(cohort: Cohort, instrument: str | None) -> pd.DataFrame:
+    """Scores of one instrument with baseline and visits."""
+    scores = derive_baseline(cohort.scores)
+    if len(cohort.windows):
+        scores = derive_visits(scores, cohort.windows)
+    held = sorted(scores.loc[scores["base"].notna(), "paramcd"].unique())
+    if instrument is None and len(held) != 1:
+        raise UsageError(
+            f"Instruments with a baseline in this cohort: {', '.join(held) or 'none'}. Name one with "
+            "instrument="
+        )
+    chosen = held[0] if instrument is None else instrument
+    if chosen not in held:
+        raise unknown_name("instrument with a baseline in this cohort", chosen, held)
+    mine = scores[scores["paramcd"] == chosen].reset_index(drop=True)
+    if "avisit" not in mine.columns or mine["avisit"].isna().all():
+        raise UsageError("The scores have no visits: give avisit, or visit windows")
+    return mine
+
+
+def like(
+    scenario: Scenario, cohort: Cohort, scores: pd.DataFrame, pairs: dict[str, str | None]
+) -> Scenario:
+    """A scenario with the size, visits, doses, baselines, leaving and gaps of a cohort.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    cohort : Cohort
+    scores : DataFrame
+        Those of one instrument, with `base` and `avisit`.
+    pairs : dict
+        From arms of the scenario to arms of the cohort, None for everybody.
+    """
+    changes: Changes = {("visit.hours", name): None for name in scenario.members("visit")}
+    visits = _visits(scores)
+    changed = {("visit.hours", str(row["avisit"])): float(row["median"]) for row in visits}
+    spreads = {("visit.spread", str(row["avisit"])): float(row["spread"]) for row in visits}
+    names = [str(row["avisit"]) for row in visits]
+    changes = {key: value for key, value in changes.items() if key[1] not in names}
+    changes |= changed | spreads
+    changes |= _baselines(scenario, scores)
+    gaps = []
+    for mine, theirs in pairs.items():
+        subjects = cohort.subjects.loc[_of_arm(cohort, theirs), "usubjid"]
+        seen = _seen(scores, subjects, names)
+        left, missed = _missing(seen)
+        left = _said_to_have_left(cohort, subjects, left)
+        gaps.append((missed, len(seen)))
+        changes[("arm.share", mine)] = float(len(subjects))
+        changes[("arm.leave", mine)] = min(left, _MOST)
+        changes |= _doses(scenario, cohort, mine, subjects)
+    shares, sizes = zip(*gaps, strict=True)
+    changes[("gap.share", "")] = min(float(np.average(shares, weights=sizes)), _MOST)
+    return scenario.changed(changes, name=f"{scenario.name} like {cohort.name}")
+
+
+def _visits(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Name, median hour and spread of the visits after the first dose, in order."""
+    after = scores[scores["afrlt"] > 0].dropna(subset=["avisit", "aval"])
+    told = after.groupby(after["avisit"].astype(str))["afrlt"]
+    table = pd.DataFrame(
+        {
+            "median": told.median(),
+            "spread": (told.quantile(0.75) - told.quantile(0.25)) / _NORMAL_IQR,
+        }
+    ).reset_index()
+    table = table.sort_values("median").drop_duplicates("median")
+    if table.empty:
+        raise UsageError("Nobody was assessed after the first dose")
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _baselines(scenario: Scenario, scores: pd.DataFrame) -> Changes:
+    """Baselines as high and as varied as those seen, without an entry score that is not known."""
+    name = str(scores["paramcd"].iloc[0])
+    first = scores.drop_duplicates("usubjid")["base"].dropna().astype(float)
+    if len(first) < 2 or first.std() == 0:
+        raise UsageError("Baselines are too few or all alike to make cohorts like this one")
+    changes: Changes = {}
+    entry = scenario.values.get(("entry.instrument", ""))
+    if entry is not None:
+        changes |= {("entry.instrument", ""): None, ("entry.score", ""): None}
+    if name not in scenario.members("instrument"):
+        alike = str(entry or scenario.members("instrument")[0])
+        changes |= {
+            (parameter, name): value
+            for (parameter, of), value in scenario.values.items()
+            if of == alike and parameter.startswith("score.") and parameter != "score.items"
+        }
+    changes |= {("score.mean", name): float(first.mean()), ("score.sd", name): float(first.std())}
+    return changes
+
+
+def _seen(scores: pd.DataFrame, subjects: pd.Series, names: list[str]) -> np.ndarray:
+    """Who was seen at which visit, (n, V)."""
+    mine = scores[scores["usubjid"].isin(subjects) & scores["aval"].notna()]
+    table = pd.crosstab(mine["usubjid"], mine["avisit"].astype(str))
+    return table.reindex(index=subjects, columns=names, fill_value=0).to_numpy() > 0
+
+
+def _missing(seen: np.ndarray) -> tuple[float, float]:
+    """Share gone before the last visit, and share of visits missed by those who were still there."""
+    last = np.where(seen.any(axis=1), seen.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
+    left = float((last < seen.shape[1]).mean())
+    before = np.arange(seen.shape[1]) < (last - 1)[:, None]
+    missed = float((~seen & before).sum() / before.sum()) if before.any() else 0.0
+    return left, missed
+
+
+def _said_to_have_left(cohort: Cohort, subjects: pd.Series, otherwise: float) -> float:
+    """Share of subjects whose record says that they stopped, where it says of anybody."""
+    if "eosstt" not in cohort.subjects.columns:
+        return otherwise
+    ends = cohort.subjects.loc[cohort.subjects["usubjid"].isin(subjects), "eosstt"]
+    return otherwise if ends.isna().all() else float(ends.eq("DISCONTINUED").mean())
+
+
+def _doses(scenario: Scenario, cohort: Cohort, arm: str, subjects: pd.Series) -> Changes:
+    """The length of the first series and the days from dose to dose, where doses are recorded."""
+    doses = cohort.doses
+    mine = doses[doses["usubjid"].isin(subjects)].reset_index(drop=True)
+    if mine.empty or scenario.word("arm.daily", arm) == "yes":
+        return {}
+    series = first_series(mine)
+    count = int(series["n_doses"].median())
+    changes: Changes = {("arm.doses", arm): float(count)}
+    gaps = mine.sort_values(["usubjid", "afrlt"]).groupby("usubjid")["afrlt"].diff().dropna()
+    near = gaps[gaps <= 24.0 * 7]
+    if count > 1 and len(near):
+        changes[("arm.every", arm)] = float(near.median()) / 24.0
+    return changes

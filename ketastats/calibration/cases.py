@@ -1,0 +1,270 @@
+"""Cases with known truth: scenarios in which a claim is false, at its border, and true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log
+from typing import Any
+
+import pandas as pd
+from scipy.optimize import brentq
+
+from ketastats.calibration.population import as_cohort, deciding_value, standardised_effect
+from ketastats.claims.registry import Claim, find_claim
+from ketastats.cohort.cohort import Cohort
+from ketastats.errors import UsageError
+from ketastats.resources import shipped
+from ketastats.synthetic.cohort import make_up
+from ketastats.synthetic.parameters import CATALOGUE, DEFINES
+from ketastats.synthetic.scenario import Scenario, load_scenario
+
+WHICH = ("false", "border", "true")
+"""Truths under which a claim's verdicts are counted."""
+
+_LARGE, _SEED = 200_000, 11
+_ARM_LAW = [one.name for one in CATALOGUE.values() if one.scope == "arm"]
+_TOLD = ("arm.share", "arm.treatment", "arm.route", "arm.dose", "arm.dose_mg", "arm.minutes")
+_CHANGE = re.compile(r"([\w.]+(?:\[[^\]]+\])?)=([^;]+)")
+_PROBABILITY_EDGES = (0.005, 0.995)
+_WIDE_EDGES = (1e-3, 1e3)  # as factors of the scenario's own value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """How cases of a claim are made: the scenario, the arms, and what is moved until the truth is right.
+
+    `lever` is a parameter of the scenario, and `targets` the truths it is moved to; or "law of the arms",
+    and the targets say whether the arms are swapped, alike or as they are.
+    """
+
+    claim: Claim
+    scenario: Scenario
+    arm: str
+    reference: str | None
+    options: Mapping[str, Any]
+    lever: str
+    targets: Mapping[str, str]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms of the scenario that are drawn."""
+        return (self.arm,) if self.reference is None else (self.arm, self.reference)
+
+    def replaced(self, scenario: Scenario) -> Template:
+        """The same with another scenario."""
+        return Template(
+            self.claim, scenario, self.arm, self.reference, self.options, self.lever, self.targets
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A scenario in which the number that decides a claim is known.
+
+    `truth` is that number and `truth_std_error` its simulation error; `border` is where true meets false;
+    `settings` is what was changed in the template's scenario.
+    """
+
+    claim: str
+    which: str
+    scenario: Scenario
+    options: Mapping[str, Any]
+    arms: tuple[str, ...]
+    truth: float
+    truth_std_error: float
+    border: tuple[float, ...]
+    settings: str = ""
+
+
+@lru_cache(maxsize=1)
+def _templates() -> pd.DataFrame:
+    place = shipped("data", "calibration", "claim_cases.csv")
+    return pd.read_csv(place, dtype="str", keep_default_na=False)
+
+
+def claims_with_cases() -> tuple[str, ...]:
+    """Ids of the claims that have cases."""
+    return tuple(_templates()["claim"])
+
+
+def template(claim: str | Claim) -> Template:
+    """How cases of a claim are made.
+
+    Raises
+    ------
+    UsageError
+        If the claim has none.
+    """
+    found = find_claim(claim) if isinstance(claim, str) else claim
+    table = _templates()
+    rows = table[table["claim"] == found.id]
+    if rows.empty:
+        raise UsageError(
+            f"The claim {found.id!r} has no cases with known truth: it has no judging path on a cohort"
+        )
+    row = {str(name): str(value) for name, value in rows.iloc[0].items()}
+    options: dict[str, Any] = {
+        name: row[name]
+        for name in ("arm", "reference", "instrument", "visit", "treatment", "comparator")
+        if row[name]
+    }
+    if found.kind in ("superiority", "onset_ordering"):
+        options["randomised"] = True
+    if found.kind == "superiority":
+        options["blinded"] = True
+    return Template(
+        found,
+        load_scenario(row["scenario"]).changed(_changes(row["changes"])),
+        row["arm"],
+        row["reference"] or None,
+        options,
+        row["lever"],
+        {name: row[name] for name in WHICH},
+    )
+
+
+def claim_cases(
+    claim: str | Claim,
+    *,
+    changes: Mapping[str, str | float | None] | None = None,
+    n: int = _LARGE,
+    seed: int = _SEED,
+) -> list[Case]:
+    """Cases of a claim: made-up cohorts in which it is false, at its border, and true.
+
+    Parameters
+    ----------
+    claim : str or Claim
+    changes : mapping, optional
+        Further changes of the claim's scenario, such as ``{"visit.hours[Day 2]": 48}`` for a visit more.
+    n, seed : int
+        Of the draw that stands for the whole population, in which the truth is counted.
+
+    Raises
+    ------
+    UsageError
+        If the claim has none.
+    """
+    one = template(claim)
+    if changes:
+        one = one.replaced(one.scenario.changed(changes))
+    return [settle(one, which, n=n, seed=seed) for which in WHICH]
+
+
+def _changes(text: str) -> dict[str, str]:
+    return dict(_CHANGE.findall(text))
+
+
+def draw(case: Case, n: int, seed: int) -> Cohort:
+    """Draw the arms of a case; not labelled synthetic, for no eyes but those of `ketastats.judge`."""
+    chosen = only(case.scenario, case.arms, str(case.options["instrument"]))
+    return as_cohort(make_up(chosen, n, seed))
+
+
+@lru_cache(maxsize=64)
+def only(scenario: Scenario, arms: tuple[str, ...], instrument: str) -> Scenario:
+    """A scenario without the arms, instruments and side effects that a judgement does not look at."""
+    entry = str(scenario.values.get(("entry.instrument", "")))
+    kept = {"arm": arms, "instrument": (instrument, entry)}
+    gone: dict[tuple[str, str], None] = {}
+    for scope, parameter in DEFINES.items():
+        if scope in ("arm", "instrument", "event", "vital", "medicine"):
+            for of in scenario.members(scope):
+                if of not in kept.get(scope, ()):
+                    gone[parameter, of] = None
+    return scenario.changed(gone, name=scenario.name)
+
+
+def settle(one: Template, which: str, *, n: int = _LARGE, seed: int = _SEED) -> Case:
+    """Move the lever of a template until the truth is as wanted, and say how exactly it is known.
+
+    Parameters
+    ----------
+    one : Template
+    which : {"false", "border", "true"}
+    n, seed : int
+        Of the draw that stands for the whole population.
+
+    Raises
+    ------
+    UsageError
+        If no value of the lever makes the truth as wanted.
+    """
+    target = one.targets[which]
+    if one.lever == "law of the arms":
+        scenario = _of_arms(one, target)
+        value, error = _value(one, scenario, n, seed)
+        if target == "alike":  # two arms of one law: no difference, a ratio of one
+            value, error = (1.0 if one.claim.kind == "onset_ordering" else 0.0), 0.0
+        return _case(one, which, scenario, value, error, target)
+    return _moved(one, which, float(target), n, seed)
+
+
+def _moved(one: Template, which: str, target: float, n: int, seed: int) -> Case:
+    """The case at which the lever has brought the truth to its target."""
+    found: dict[float, float] = {}
+    low, high, scale = _edges(one)
+
+    def gap(place: float) -> float:
+        setting = scale(place)
+        if setting not in found:
+            found[setting] = _aimed(one, one.scenario.changed({one.lever: setting}), n, seed)
+        return found[setting] - target
+
+    if gap(low) * gap(high) > 0:
+        raise UsageError(
+            f"No {one.lever} makes the number {target:g} for the claim {one.claim.id!r}: it goes from "
+            f"{found[scale(low)]:.3g} to {found[scale(high)]:.3g}"
+        )
+    brentq(gap, low, high, xtol=2e-4 * (high - low), rtol=1e-4, maxiter=40)
+    at = min(found, key=lambda setting: abs(found[setting] - target))
+    scenario = one.scenario.changed({one.lever: at})
+    return _case(one, which, scenario, *_value(one, scenario, n, seed), f"{one.lever}={at:.6g}")
+
+
+def _edges(one: Template) -> tuple[float, float, Callable[[float], float]]:
+    """From where to where a lever is moved, and what a place between them means."""
+    parameter = one.lever.split("[")[0]
+    if CATALOGUE[parameter].kind == "probability":
+        return (*_PROBABILITY_EDGES, float)
+    own = one.scenario.value(parameter, one.arm)
+    return log(_WIDE_EDGES[0]), log(_WIDE_EDGES[1]), lambda place: own * exp(place)
+
+
+def _case(
+    one: Template, which: str, scenario: Scenario, value: float, error: float, settings: str
+) -> Case:
+    low, high = one.claim.range
+    border = tuple(end for end in (low, high) if 0 < end < 1) or (low,)
+    return Case(
+        one.claim.id, which, scenario, one.options, one.arms, value, error, border, settings
+    )
+
+
+def _of_arms(one: Template, word: str) -> Scenario:
+    """The scenario with the laws of its two arms as they are, swapped, or both that of the reference."""
+    first, second = one.arm, str(one.reference)
+    pairs = {"as it is": (first, second), "swapped": (second, first), "alike": (second, second)}
+    law_first, law_second = pairs[word]
+    changes: dict[str | tuple[str, str], float | str] = {}
+    for name in _ARM_LAW:
+        if name not in _TOLD:
+            changes[name, first] = one.scenario.values[name, law_first]
+            changes[name, second] = one.scenario.values[name, law_second]
+    return one.scenario.changed(changes)
+
+
+def _aimed(one: Template, scenario: Scenario, n: int, seed: int) -> float:
+    """The number that is brought to a target: the one that decides, or the size the claim asks for."""
+    if "standardised_effect" not in one.claim.facts:
+        return _value(one, scenario, n, seed)[0]
+    chosen = only(scenario, one.arms, str(one.options["instrument"]))
+    return standardised_effect(one.claim, chosen, one.options, n=n, seed=seed)
+
+
+def _value(one: Template, scenario: Scenario, n: int, seed: int) -> tuple[float, float]:
+    chosen = only(scenario, one.arms, str(one.options["instrument"]))
+    return deciding_value(one.claim, chosen, one.options, n=n, seed=seed)

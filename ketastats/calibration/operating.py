@@ -1,0 +1,398 @@
+"""Operating characteristics: how often the judging path comes to each word where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ketastats.calibration.cases import WHICH, Case
+from ketastats.calibration.cases import draw as draw_cohort
+from ketastats.calibration.judging import (
+    SEED,
+    WHERE,
+    Draw,
+    checked_cases,
+    judge_shortly,
+    judging_jobs,
+    measure_of,
+    refusal_notes,
+)
+from ketastats.calibration.rates import bias, coverage, word_rates
+from ketastats.calibration.replicates import run_jobs
+from ketastats.checks.options import checked_level, require_choice
+from ketastats.claims.measures import MEASURES
+from ketastats.claims.standing import (
+    ALPHA,
+    CONTRADICTED,
+    DECISION_LEVEL,
+    NOT_TESTABLE,
+    SUPPORTED,
+    UNDECIDED,
+    WORDS,
+)
+from ketastats.errors import UsageError
+from ketastats.results import (
+    Statement,
+    TabularResult,
+    count,
+    estimate_text,
+    in_shared_words,
+    level_text,
+    number,
+    percent,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OWN = (
+    "case",
+    "claim",
+    "which",
+    "truth",
+    "truth_std_error",
+    "measure",
+    "word",
+    "wrong",
+    "replicates",
+    "refused",
+    "coverage",
+    "coverage_low",
+    "coverage_high",
+    "intervals",
+    "bias",
+    "bias_std_error",
+    "estimates",
+)
+"""Columns of the table before the shared words."""
+
+_WRONG = {
+    "false": (SUPPORTED,),
+    "border": (SUPPORTED, CONTRADICTED),
+    "true": (CONTRADICTED,),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OperatingCharacteristics(TabularResult):
+    """Rate of each word in cohorts whose truth is known, one row per case and word.
+
+    `estimate` is the rate among all `replicates`, with Monte Carlo limits; `wrong` says whether
+    the word is wrong at this truth (supported where false or at the border, contradicted where true
+    or at the border). `refused` is the share of cohorts on which the judging path raised an error;
+    they count under no word. `coverage` (nominally `DECISION_LEVEL`) and `bias` are those of the row
+    that decides, among the `intervals` and `estimates` that there were; missing where there were
+    none. `n` is the number of patients in each cohort. All else is made from the table, so that one
+    read back from a file is the same result.
+    """
+
+    @property
+    def sound(self) -> bool:
+        """Whether no rate of a wrong decisive word lies above `ALPHA` by more than Monte Carlo error.
+
+        It does if its lower Monte Carlo limit is above. Of many rows with a rate of exactly
+        `ALPHA`, at 95% limits one in forty is above by chance.
+        """
+        wrong = self.frame[self.frame["wrong"]]
+        return not bool((wrong["conf_low"] > ALPHA).any())
+
+    def of_claim(self, claim: str) -> OperatingCharacteristics:
+        """The same for one claim only; `UsageError` if it is not among them."""
+        require_choice("claim among these", claim, self.frame["claim"].unique())
+        kept = self.frame[self.frame["claim"] == claim].reset_index(drop=True)
+        return OperatingCharacteristics(kept, sources=self.sources, notes=self.notes)
+
+    def statement_for(self, which: str) -> Statement:
+        """What becomes of cohorts where the claim is false, true, or just at the border."""
+        require_choice("truth of a case", which, WHICH)
+        cases = [rows for rows in self._cases() if rows[0]["which"] == which]
+        if not cases:
+            raise UsageError(f"No case here has a claim that is {which}")
+        named = self.frame["claim"].nunique() > 1
+        text = " ".join(_case_sentence(rows, named=named) for rows in cases)
+        return Statement(text, WHERE[which])
+
+    def display(self) -> pd.DataFrame:
+        """Return one row per case: truth, rate of each word, coverage and bias."""
+        cases = self._cases()
+        level = level_text(self.frame["conf_level"].iloc[0])
+        words = [word for word in WORDS if word != NOT_TESTABLE or self._seen(word)]
+        shown = []
+        for rows in cases:
+            first, by_word = rows[0], {str(row["word"]): row for row in rows}
+            where = WHERE[str(first["which"])].removeprefix("where it is ")
+            cells = {
+                "Claim": str(first["claim"]),
+                "True value": f"{value_text(first['truth'], str(first['measure']))} ({where})",
+            }
+            for word in words:
+                cells[f"{word.replace('_', ' ').capitalize()} % ({level} limits)"] = _rate(
+                    by_word[word]
+                )
+            cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = estimate_text(
+                first["coverage"], first["coverage_low"], first["coverage_high"], percent
+            )
+            cells["Bias (Monte Carlo error)"] = _bias_text(first)
+            if self.frame["replicates"].nunique() > 1:
+                cells["Cohorts"] = count(first["replicates"])
+            if self._refused:
+                cells["Refused %"] = percent(first["refused"])
+            shown.append(cells)
+        return pd.DataFrame(shown)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw one stacked bar per case, with the nominal rate of a wrong word marked."""
+        from ketastats.plots.error_rates import draw_error_rates
+
+        drawn = self.frame.assign(
+            label=[self._label(row) for row in self.frame.to_dict("records")],
+        )
+        return draw_error_rates(drawn, ax, nominal=ALPHA)
+
+    def figure_text(self) -> str:
+        """Return every bar of the figure in words."""
+        parts = []
+        for rows in self._cases():
+            rates = ", ".join(
+                f"{str(row['word']).replace('_', ' ')} {percent(row['estimate'])}%"
+                for row in rows
+                if row["estimate"] > 0
+            )
+            parts.append(f"{self._label(rows[0])}: {rates or 'all refused'}")
+        return (
+            f"Stacked bars of how often each word comes up, with {percent(ALPHA)}% marked as the most that a "
+            f"wrong word should. {'; '.join(parts)}."
+        )
+
+    def __str__(self) -> str:
+        if self.frame["claim"].nunique() > 1:
+            return self._summary()
+        level = level_text(self.frame["conf_level"].iloc[0])
+        parts = [
+            self._part("called supported in", SUPPORTED, "false", level),
+            self._part("contradicted in", CONTRADICTED, "true", level),
+            self._part("left undecided in", UNDECIDED, "", level),
+        ]
+        if self._seen(NOT_TESTABLE):
+            parts.append(self._part("not testable in", NOT_TESTABLE, "", level))
+        told = [part for part in parts if part]
+        words = ", ".join(told[:-1]) + (", and " if len(told) > 1 else "") + told[-1]
+        before, said, after = words.partition(f"{level} Monte Carlo limits ")
+        words = f"{before}{said}{after.replace(said, '')}" if said else words  # once is enough
+        refused = f"; {percent(self._refused)}% were refused" if self._refused else ""
+        return f"At n = {self._n}, with this schedule and drop-out, the claim would be {words}{refused}"
+
+    def _summary(self) -> str:
+        """The worst of several claims."""
+        wrong = self.frame[self.frame["wrong"]]
+        worst = wrong.iloc[int(wrong["estimate"].argmax())]
+        limits = f"{percent(worst['conf_low'])} to {percent(worst['conf_high'])}%"
+        return (
+            f"{self.frame['claim'].nunique()} claims at {self.frame['case'].nunique()} true values, at n = "
+            f"{self._n}: no wrong verdict comes up in more than {percent(worst['estimate'])}% of cohorts "
+            f"({level_text(worst['conf_level'])} Monte Carlo limits {limits}; {worst['claim']}, "
+            f"{worst['word']} {WHERE[worst['which']]}), nominally {percent(ALPHA)}%"
+        )
+
+    def _part(self, verb: str, word: str, first: str, level: str) -> str:
+        """Rate of a word where it would be wrong, or wherever it comes up."""
+        rows = self.frame[self.frame["word"] == word]
+        told: list[str] = []
+        for which in (first, "border") if first else WHICH:
+            mine = rows[rows["which"] == which]
+            if mine.empty:
+                continue
+            row = mine.iloc[int(mine["estimate"].argmax())]
+            limits = f"{percent(row['conf_low'])} to {percent(row['conf_high'])}%"
+            most = "at most " if len(mine) > 1 else ""
+            of = " of cohorts" if not told else ""
+            limits = f" ({level} Monte Carlo limits {limits})" if first else ""
+            told.append(f"{most}{percent(row['estimate'])}%{limits}{of} {WHERE[which]}")
+        if not told:
+            return ""
+        return f"{verb} {', '.join(told[:-1])}{' and ' if len(told) > 1 else ''}{told[-1]}"
+
+    def _label(self, row: Mapping[Hashable, Any]) -> str:
+        where = str(WHERE[row["which"]]).removeprefix("where it is ")
+        claim = f"{row['claim']}, " if self.frame["claim"].nunique() > 1 else ""
+        return f"{claim}{where}: {value_text(row['truth'], str(row['measure']))}"
+
+    def _cases(self) -> list[list[dict[Hashable, Any]]]:
+        """Rows of each case, in order."""
+        groups = self.frame.groupby("case", sort=False)
+        return [rows.to_dict("records") for _, rows in groups]
+
+    def _seen(self, word: str) -> bool:
+        return bool((self.frame.loc[self.frame["word"] == word, "estimate"] > 0).any())
+
+    @property
+    def _n(self) -> str:
+        sizes = sorted(self.frame["n"].unique())
+        return count(sizes[0]) if len(sizes) == 1 else f"{count(sizes[0])} to {count(sizes[-1])}"
+
+    @property
+    def _refused(self) -> float:
+        """Highest share of cohorts refused."""
+        return float(self.frame["refused"].max())
+
+
+def operating_characteristics(
+    cases: Case | Sequence[Case],
+    n: int,
+    *,
+    replicates: int = 1000,
+    seed: int = SEED,
+    workers: int | None = None,
+    cache: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    conf_level: float = 0.95,
+    draw: Draw = draw_cohort,
+    judge: Callable[..., Any] = judge_shortly,
+) -> OperatingCharacteristics:
+    """Judge many cohorts whose truth is known, and count the words.
+
+    Parameters
+    ----------
+    cases : Case or sequence of them
+        Claims with what cohorts are drawn from, and the true value of the number that decides.
+    n : int
+        Patients in each cohort.
+    replicates : int, default 1000
+        Cohorts per case.
+    seed : int
+        Each case draws seeds of its own from it, whatever the other cases.
+    workers : int, optional
+        Processes, as many as there are processors if not given.
+    cache : str or Path, optional
+        Folder where replicates are kept (see `default_cache`), so that a run that was stopped goes
+        on and one that was finished is only read; nothing is kept without.
+    progress : callable, optional
+        Called with the cohorts judged and wanted.
+    conf_level : float, default 0.95
+        Of the Monte Carlo limits.
+    draw : callable
+        ``draw(case, n, seed)`` gives a cohort. It may depend on the scenario, arms and options of the
+        case only, since these make the key of the cache.
+    judge : callable
+        Takes a claim id, a cohort and the options, as `ketastats.judge` does, which is asked for the
+        readings that decide.
+
+    Returns
+    -------
+    OperatingCharacteristics
+
+    Raises
+    ------
+    UsageError
+        If an option is wrong or every cohort of a case is refused.
+    """
+    level = checked_level(conf_level)
+    given = checked_cases(cases, judge)
+    jobs = judging_jobs(
+        [(case, n) for case in given], replicates=replicates, seed=seed, draw=draw, judge=judge
+    )
+    tables = run_jobs(jobs, workers=workers, cache=cache, progress=progress)
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for at, (case, table) in enumerate(zip(given, tables, strict=True), start=1):
+        rows += _rows_of_case(case, n, table, level, at)
+        notes += refusal_notes(case, table)
+    return OperatingCharacteristics(
+        in_shared_words(rows, own=OWN).astype({"wrong": "boolean"}), notes=tuple(notes)
+    )
+
+
+def value_text(value: float, measure: str) -> str:
+    """A true value with its unit: ``35.0%``."""
+    if pd.isna(value):
+        return "–"
+    known = MEASURES.get(measure)
+    return number(value) if known is None else f"{known.form(value)}{known.unit}"
+
+
+def _rows_of_case(
+    case: Case, n: int, table: pd.DataFrame, level: float, at: int
+) -> list[dict[str, Any]]:
+    held = coverage(table, case.truth, conf_level=level)
+    off = bias(table, case.truth, truth_std_error=case.truth_std_error)
+    common = {
+        "case": at,
+        "claim": case.claim,
+        "which": case.which,
+        "truth": float(case.truth),
+        "truth_std_error": float(case.truth_std_error),
+        "measure": measure_of(table),
+        "replicates": len(table),
+        "refused": float(table["refused"].mean()),
+        "coverage": held.estimate,
+        "coverage_low": held.low,
+        "coverage_high": held.high,
+        "intervals": held.of,
+        "bias": off.estimate,
+        "bias_std_error": off.std_error,
+        "estimates": off.of,
+        "n": n,
+        "conf_level": level,
+        "method": "clopper_pearson",
+    }
+    return [
+        {
+            **common,
+            "word": word,
+            "wrong": word in _WRONG[case.which],
+            "term": f"{case.claim}, {WHERE[case.which]}: {word.replace('_', ' ')}",
+            "estimate": rate.estimate,
+            "std_error": rate.std_error,
+            "conf_low": rate.low,
+            "conf_high": rate.high,
+        }
+        for word, rate in word_rates(table, conf_level=level).items()
+    ]
+
+
+def _case_sentence(rows: list[dict[Hashable, Any]], *, named: bool) -> str:
+    first, by_word = rows[0], {str(row["word"]): row for row in rows}
+    said = f"{level_text(first['conf_level'])} Monte Carlo limits "
+    rates = []
+    for word in WORDS:
+        row = by_word[word]
+        if word == NOT_TESTABLE and not row["estimate"] > 0:
+            continue
+        limits = f"{said}{percent(row['conf_low'])} to {percent(row['conf_high'])}%"
+        rates.append(f"{word.replace('_', ' ')} in {percent(row['estimate'])}% ({limits})")
+        said = ""
+    claim = f"{first['claim']}, at" if named else "At"
+    text = (
+        f"{claim} n = {count(first['n'])} {WHERE[str(first['which'])]} (true value "
+        f"{value_text(first['truth'], str(first['measure']))}): {', '.join(rates)} of cohorts"
+    )
+    if first["refused"] > 0:
+        text += f"; refused in {percent(first['refused'])}%"
+    if not pd.isna(first["coverage"]):
+        text += (
+            f"; the {level_text(DECISION_LEVEL)} interval holds the true value in "
+            f"{percent(first['coverage'])}%"
+        )
+    if not pd.isna(first["bias"]):
+        text += f"; bias {_bias_text(first)}"
+    return f"{text}."
+
+
+def _rate(row: Mapping[Hashable, Any]) -> str:
+    return estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
+
+
+def _bias_text(row: Mapping[Hashable, Any]) -> str:
+    """Bias with its Monte Carlo error and unit."""
+    if pd.isna(row["bias"]):
+        return "–"
+    measure = str(row["measure"])
+    shares = measure in ("share", "share_difference")
+    times = 100 if shares else 1
+    unit = " percentage points" if shares else MEASURES[measure].unit if measure in MEASURES else ""
+    error = "" if pd.isna(row["bias_std_error"]) else f" ({number(times * row['bias_std_error'])})"
+    return f"{number(times * row['bias'])}{error}{unit}"
