@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,11 @@ from ketastats import __version__
 from ketastats.cli_made_up import plan, synth
 from ketastats.cli_parts import Progress, print_json, settings_of
 from ketastats.errors import unknown_name
+
+if TYPE_CHECKING:
+    from ketastats.calibration.operating import OperatingCharacteristics
+    from ketastats.claims.verdict import Verdict
+    from ketastats.cohort.cohort import Cohort
 
 EXIT_CODES = {
     "UsageError": 2,
@@ -136,7 +142,7 @@ def report(
 )
 @click.option(
     "--replicates",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=2),
     default=400,
     show_default=True,
     help="Made-up cohorts per truth, for --calibrate.",
@@ -184,22 +190,10 @@ def judge(
         randomised=randomised,
         blinded=blinded,
     )
-    rates = None
+    rates, errors = None, ""
     if calibrated and cohort is not None:
-        from ketastats.calibration.replicates import default_cache
-
-        with Progress(verdict.claim.id, quiet=as_json, unit="cohorts") as advance:
-            rates = ks.calibrate(
-                verdict.claim,
-                cohort,
-                arm=arm,
-                reference=reference,
-                instrument=instrument,
-                visit=visit,
-                replicates=replicates,
-                cache=default_cache(),
-                progress=advance,
-            )
+        chosen = {"arm": arm, "reference": reference, "instrument": instrument, "visit": visit}
+        rates, errors = _error_rates(verdict, cohort, chosen, replicates, quiet=as_json)
     if as_json:
         made = verdict.to_json()
         print_json(made if rates is None else {**made, "error_rates": rates.to_json()})
@@ -213,10 +207,35 @@ def judge(
     needed = f"Needed: {verdict.needed}" if verdict.needed else ""
     # A limit that is the reason has been said.
     limits = [limit for limit in verdict.limits if not verdict.reason.startswith(limit)]
-    errors = "" if rates is None else f"{rates}."
     for line in (*limits, *verdict.notes, needed, errors):
         if line:
             click.echo(f"\n{line}")
+
+
+def _error_rates(
+    verdict: Verdict, cohort: Cohort, chosen: dict[str, Any], replicates: int, *, quiet: bool
+) -> tuple[OperatingCharacteristics | None, str]:
+    """How often such a verdict is wrong, with its sentence; or why that cannot be said."""
+    import ketastats as ks
+    from ketastats.calibration.replicates import default_cache
+
+    try:
+        with Progress(verdict.claim.id, quiet=quiet, unit="cohorts") as advance:
+            rates = ks.calibrate(
+                verdict.claim,
+                cohort,
+                **chosen,
+                replicates=replicates,
+                cache=default_cache(),
+                progress=advance,
+            )
+    except ks.UsageError as error:  # the verdict stands without it
+        click.echo(f"No error rates: {error}", err=True)
+        return None, ""
+    were = ""
+    if verdict.word == "not_testable":
+        were = "Were it testable in these patients (treatment and design as claimed): "
+    return rates, f"{were}{rates}."
 
 
 def _list_claims() -> None:

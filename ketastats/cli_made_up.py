@@ -20,7 +20,7 @@ from ketastats.cli_parts import Progress, print_json, settings_of
     help="Numbers of patients to try.",
 )
 @click.option("--target", default=0.8, show_default=True, help="Share to be decided rightly.")
-@click.option("--replicates", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--replicates", type=click.IntRange(min=2), default=100, show_default=True)
 @click.option(
     "--set",
     "settings",
@@ -49,15 +49,13 @@ def plan(
     import ketastats as ks
     from ketastats.calibration.replicates import default_cache
 
+    if figure is not None and not figure.absolute().parent.is_dir():
+        raise ks.UsageError(f"--figure: there is no folder {figure.absolute().parent}")
     try:
         tried = [int(word) for word in sizes.split(",")]
     except ValueError:
         raise ks.UsageError("--sizes must be whole numbers with commas, such as 50,100") from None
-    cases = [
-        case
-        for case in ks.claim_cases(claim, changes=settings_of(settings))
-        if case.which != "border"
-    ]
+    cases = ks.claim_cases(claim, changes=settings_of(settings), which=("false", "true"))
     with Progress(claim, quiet=as_json, unit="cohorts") as advance:
         found = ks.plan_size(
             cases,

@@ -12,16 +12,21 @@ import pandas as pd
 from ketastats.calibration.cases import WHICH, Case, Template, settle, template
 from ketastats.calibration.judging import SEED
 from ketastats.calibration.operating import OperatingCharacteristics, operating_characteristics
+from ketastats.checks.options import matched
 from ketastats.claims.registry import Claim
+from ketastats.claims.two_arms import two_arms
 from ketastats.cohort.cohort import Cohort
 from ketastats.endpoints.baseline import derive_baseline
 from ketastats.endpoints.maintenance import first_series
 from ketastats.endpoints.visits import derive_visits
 from ketastats.errors import UsageError, unknown_name
+from ketastats.synthetic.cohort import make_up
 from ketastats.synthetic.scenario import Scenario
 
 _SETTLED_ON = 50_000
 _NORMAL_IQR = 1.349  # interquartile range of a standard normal law
+_DRAWN, _SEED, _ROUNDS = 10_000, 5, 3
+_DOSED = ("by_dose_number", "durability", "rate_above")
 _MOST = 0.95  # leaving and gaps, however few were seen
 
 Changes = dict[tuple[str, str], float | str | None]
@@ -89,6 +94,7 @@ def cases_like(
 ) -> tuple[list[Case], int]:
     """Cases of a claim in cohorts like one at hand, and how many patients these have."""
     given = template(claim)
+    _require_doses(given, cohort)
     names = _arms(cohort, given, arm, reference)
     scores = _scores(cohort, instrument)
     chosen = str(scores["paramcd"].iloc[0])
@@ -96,7 +102,8 @@ def cases_like(
     scenario = like(given.scenario, cohort, scores, pairs)
     options = {**given.options, "instrument": chosen}
     if "visit" in given.options:
-        options["visit"] = visit or scenario.members("visit")[-1]
+        known = scenario.members("visit")
+        options["visit"] = known[-1] if visit is None else matched("visit", visit, known)
     one = Template(
         given.claim, scenario, given.arm, given.reference, options, given.lever, given.targets
     )
@@ -108,17 +115,21 @@ def _arms(
     cohort: Cohort, given: Template, arm: str | None, reference: str | None
 ) -> list[str | None]:
     """The arms of the cohort that stand for those of the template; None is everybody."""
-    for name in (arm, reference):
-        if name is not None and name not in cohort.arms:
-            raise unknown_name("arm", name, cohort.arms)
-    if given.reference is None:
-        return [arm]
-    others = [name for name in cohort.arms if name != arm]
-    if arm is None or (reference is None and len(others) != 1):
+    if given.reference is not None:
+        pair = two_arms(cohort, arm, reference)
+        if None in pair:
+            raise UsageError("The cohort has one arm, and the claim compares two")
+        return list(pair)
+    if arm is not None and arm not in cohort.arms:
+        raise unknown_name("arm", arm, cohort.arms)
+    return [arm]
+
+
+def _require_doses(given: Template, cohort: Cohort) -> None:
+    if given.claim.kind in _DOSED and cohort.doses.empty:
         raise UsageError(
-            f"The claim compares two arms: name arm= and reference= ({', '.join(cohort.arms)})"
+            f"A claim of kind {given.claim.kind} is about doses, and the cohort records none"
         )
-    return [arm, reference or others[0]]
 
 
 def _of_arm(cohort: Cohort, name: str | None) -> pd.Series:
@@ -182,7 +193,25 @@ def like(
         changes |= _doses(scenario, cohort, mine, subjects)
     shares, sizes = zip(*gaps, strict=True)
     changes[("gap.share", "")] = min(float(np.average(shares, weights=sizes)), _MOST)
-    return scenario.changed(changes, name=f"{scenario.name} like {cohort.name}")
+    made = scenario.changed(changes, name=f"{scenario.name} like {cohort.name}")
+    return _leaving_as_seen(made, {arm: float(changes["arm.leave", arm] or 0.0) for arm in pairs})
+
+
+def _leaving_as_seen(scenario: Scenario, wanted: dict[str, float]) -> Scenario:
+    """With `arm.leave` such that as many leave as were seen to, though those who improve leave less often."""
+    for _ in range(_ROUNDS):
+        drawn = make_up(scenario, _DRAWN, _SEED)
+        changes: Changes = {}
+        for arm, target in wanted.items():
+            mine = drawn.patients.arm == drawn.patients.arms.index(arm)
+            found = float(np.isfinite(drawn.course.leaves[mine]).mean())
+            if 0 < target < 1 and 0 < found < 1:
+                # a hazard is multiplied, so the share who stay is raised to a power
+                power = np.log1p(-target) / np.log1p(-found)
+                now = scenario.value("arm.leave", arm)
+                changes["arm.leave", arm] = float(min(1 - (1 - now) ** power, _MOST))
+        scenario = scenario.changed(changes, name=scenario.name)
+    return scenario
 
 
 def _visits(scores: pd.DataFrame) -> list[dict[str, Any]]:

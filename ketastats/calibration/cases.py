@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, log
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from ketastats.calibration.population import as_cohort, deciding_value, standardised_effect
+from ketastats.checks.options import require_choice
 from ketastats.claims.registry import Claim, find_claim
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
@@ -98,7 +99,11 @@ def template(claim: str | Claim) -> Template:
     UsageError
         If the claim has none.
     """
-    found = find_claim(claim) if isinstance(claim, str) else claim
+    found = find_claim(claim if isinstance(claim, str) else claim.id)
+    if not isinstance(claim, str) and claim.facts != found.facts:
+        raise UsageError(
+            f"The claim {found.id!r} differs from the registered one, which has the cases"
+        )
     table = _templates()
     rows = table[table["claim"] == found.id]
     if rows.empty:
@@ -130,6 +135,7 @@ def claim_cases(
     claim: str | Claim,
     *,
     changes: Mapping[str, str | float | None] | None = None,
+    which: Sequence[str] = WHICH,
     n: int = _LARGE,
     seed: int = _SEED,
 ) -> list[Case]:
@@ -140,6 +146,8 @@ def claim_cases(
     claim : str or Claim
     changes : mapping, optional
         Further changes of the claim's scenario, such as ``{"visit.hours[Day 2]": 48}`` for a visit more.
+    which : sequence of str
+        Which of them: "false", "border", "true".
     n, seed : int
         Of the draw that stands for the whole population, in which the truth is counted.
 
@@ -151,7 +159,9 @@ def claim_cases(
     one = template(claim)
     if changes:
         one = one.replaced(one.scenario.changed(changes))
-    return [settle(one, which, n=n, seed=seed) for which in WHICH]
+    for name in which:
+        require_choice("truth of a case", name, WHICH)
+    return [settle(one, name, n=n, seed=seed) for name in which]
 
 
 def _changes(text: str) -> dict[str, str]:
@@ -199,7 +209,9 @@ def settle(one: Template, which: str, *, n: int = _LARGE, seed: int = _SEED) -> 
         value, error = _value(one, scenario, n, seed)
         if target == "alike":  # two arms of one law: no difference, a ratio of one
             value, error = (1.0 if one.claim.kind == "onset_ordering" else 0.0), 0.0
-        return _case(one, which, scenario, value, error, target)
+        case = _case(one, which, scenario, value, error, target)
+        _require_side(one, case)
+        return case
     return _moved(one, which, float(target), n, seed)
 
 
@@ -234,6 +246,17 @@ def _edges(one: Template) -> tuple[float, float, Callable[[float], float]]:
     return log(_WIDE_EDGES[0]), log(_WIDE_EDGES[1]), lambda place: own * exp(place)
 
 
+def _require_side(one: Template, case: Case) -> None:
+    """Refuse a true case whose truth is outside the claimed range, and a false one inside."""
+    low, high = one.claim.range
+    inside = low < case.truth < high
+    if case.which != "border" and inside != (case.which == "true"):
+        raise UsageError(
+            f"In cohorts like this one the claim {one.claim.id!r} is not {case.which} where it should be: as "
+            "many leave, the counted difference is the other way"
+        )
+
+
 def _case(
     one: Template, which: str, scenario: Scenario, value: float, error: float, settings: str
 ) -> Case:
@@ -242,6 +265,11 @@ def _case(
     return Case(
         one.claim.id, which, scenario, one.options, one.arms, value, error, border, settings
     )
+
+
+def _counts_the_unseen(claim: Claim) -> bool:
+    """Whether leaving is part of what decides, so that arms of one law leave alike too."""
+    return claim.kind == "superiority" and claim.facts.get("endpoint") != "change"
 
 
 def _of_arms(one: Template, word: str) -> Scenario:
@@ -254,6 +282,9 @@ def _of_arms(one: Template, word: str) -> Scenario:
         if name not in _TOLD:
             changes[name, first] = one.scenario.values[name, law_first]
             changes[name, second] = one.scenario.values[name, law_second]
+    if not _counts_the_unseen(one.claim):  # who leaves stays a matter of the arm
+        for arm in (first, second):
+            changes["arm.leave", arm] = one.scenario.values["arm.leave", arm]
     return one.scenario.changed(changes)
 
 

@@ -35,6 +35,7 @@ _OWN = (
     "supported_where_false",
     "contradicted_where_true",
     "undecided_where_true",
+    "wrong_at_border",
     "reason",
 )
 
@@ -45,7 +46,8 @@ class ClaimTable(TabularResult):
 
     `verdict` is the word that the same numbers would have in patients; on made-up data the verdict itself is
     always not_testable. It is empty for claims without a judging path, of which `reason` says why. Rates are
-    shares of made-up cohorts of the same size, schedule and drop-out; missing where there are none.
+    shares of made-up cohorts of the same size; missing where there are none. `wrong_at_border` is the larger
+    rate of the two decisive words where the claim is just at its border.
     """
 
     cohort: str = field(kw_only=True)
@@ -62,14 +64,14 @@ class ClaimTable(TabularResult):
     def statement(self) -> Statement:
         """What a reader should take from the page, to stand at its head."""
         judged = self._judged()
-        rates_of = judged[["supported_where_false", "contradicted_where_true"]]
+        rates_of = judged[["supported_where_false", "contradicted_where_true", "wrong_at_border"]]
         wrong = float(np.nanmax(rates_of.to_numpy(dtype=float), initial=-1.0))
         undecided = judged["undecided_where_true"].dropna()
         rates = ""
         if wrong >= 0:
             rates = (
-                f" Where the truth was known, no claim was called supported when false or contradicted when "
-                f"true in more than {percent(wrong)}% of made-up cohorts; true claims were left undecided in "
+                f" Where the truth was known, also just at a claim's border, no wrong verdict came up in "
+                f"more than {percent(wrong)}% of made-up cohorts; true claims were left undecided in "
                 f"{percent(undecided.min())} to {percent(undecided.max())}%."
             )
         return Statement(f"{self}.{rates}", "synthetic, no evidence")
@@ -194,7 +196,8 @@ def _row(claim: Claim, cohort: Cohort, rates: OperatingCharacteristics) -> dict[
         return row | {"reason": judge(claim).reason}
     one = template(claim)
     try:
-        verdict = judge(claim, patients_of(one, cohort), readings="deciding", **one.options)
+        patients = patients_of(one, cohort)
+        verdict = judge(claim, patients, readings="deciding", **one.options)
     except KetastatsError as error:
         return row | {"verdict": "not_testable", "reason": str(error).splitlines()[0]}
     row |= {"verdict": verdict.word, "reason": verdict.reason}
@@ -202,7 +205,7 @@ def _row(claim: Claim, cohort: Cohort, rates: OperatingCharacteristics) -> dict[
         first = verdict.frame.iloc[0]
         row |= {name: first[name] for name in ("measure", "n", "estimate", "conf_low", "conf_high")}
         row |= {"conf_level": DECISION_LEVEL, "method": first["method"]}
-    return row | _rates_of(claim.id, rates)
+    return row | _rates_of(claim.id, len(patients.subjects), rates)
 
 
 def patients_of(one: Template, cohort: Cohort) -> Cohort:
@@ -229,9 +232,13 @@ def patients_of(one: Template, cohort: Cohort) -> Cohort:
     )
 
 
-def _rates_of(claim: str, rates: OperatingCharacteristics) -> dict[str, float]:
-    frame = rates.frame
+def _rates_of(claim: str, n: int, rates: OperatingCharacteristics) -> dict[str, float]:
+    """Rates of cohorts of as many patients; none where they are of another size."""
+    frame = rates.frame[rates.frame["n"] == n]
     found = {}
+    border = (frame["claim"] == claim) & (frame["which"] == "border") & frame["wrong"]
+    if border.any():
+        found["wrong_at_border"] = float(frame.loc[border, "estimate"].max())
     for word, which in ((SUPPORTED, "false"), (CONTRADICTED, "true"), (UNDECIDED, "true")):
         at = (frame["claim"] == claim) & (frame["which"] == which) & (frame["word"] == word)
         if at.any():
@@ -253,6 +260,7 @@ def _shown(row: Mapping[Hashable, Any]) -> dict[str, str]:
         "Supported where false": _rate(row["supported_where_false"]),
         "Contradicted where true": _rate(row["contradicted_where_true"]),
         "Undecided where true": _rate(row["undecided_where_true"]),
+        "Wrong at the border": _rate(row["wrong_at_border"]),
     }
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -119,8 +120,13 @@ def measure_of(table: pd.DataFrame) -> str:
     return next((str(name) for name in table["measure"].dropna()), "")
 
 
+_OWN_NAMES: dict[int, tuple[Callable[..., Any], str]] = {}  # held, so that no id comes again
+
+
 def _identity(function: Callable[..., Any]) -> str:
-    """A function's name with its text, as far as it has one."""
+    """A function's name with its text; of one that carries values, a name for this process only."""
+    if not inspect.isfunction(function) or function.__closure__:
+        return _OWN_NAMES.setdefault(id(function), (function, uuid4().hex))[1]
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):

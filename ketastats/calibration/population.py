@@ -22,7 +22,8 @@ from ketastats.synthetic.truth import meets
 Bools = NDArray[np.bool_]
 
 _LARGE = 200_000
-_JUDGED = 6_000  # where the judging path itself has to work it out
+_JUDGED = {"onset_ordering": 6_000, "durability": 20_000}  # where the judging path works it out
+_LATE = 0.05  # of the claim's hours, by which the middle of a visit's times may be later
 _SEED = 11
 _DAY, _WEEK = 24.0, 168.0
 
@@ -55,7 +56,7 @@ def deciding_value(
     n, seed : int
     """
     if claim.kind == "onset_ordering" or claim.facts.get("measure") == "kept":
-        return _judged(claim, scenario, options, min(n, _JUDGED), seed)
+        return _judged(claim, scenario, options, min(n, _JUDGED[claim.kind]), seed)
     # so many sites that their differences average out, as in the population they are drawn from
     sites = max(n // 50, int(scenario.value("site.count")))
     made = make_up(scenario.changed({"site.count": sites}), n, seed)
@@ -78,9 +79,11 @@ def _counted(claim: Claim, made: MadeUp, options: Mapping[str, Any], met: Bools)
         at = course.visits.index(options["visit"])
         return np.asarray(met[:, at] & course.seen[:, at])
     if claim.kind == "onset_within":
-        # a visit due by then counts, also if it takes place somewhat later
+        # a visit due by then counts, also if it takes place somewhat later; relief after rescue does not
         planned = [made.scenario.value("visit.hours", name) for name in course.visits]
-        return np.asarray(met[:, np.array(planned) <= claim.horizon].any(axis=1))
+        due = np.array(planned) <= (1 + _LATE) * claim.horizon
+        own = met & (course.hours <= course.rescue[:, None])
+        return np.asarray(own[:, due].any(axis=1))
     if claim.kind == "by_dose_number":
         return _by_dose(claim, made, met)
     return _sustained(claim, made, met)

@@ -199,7 +199,7 @@ def _without_each(model: RepeatedModel) -> Iterator[tuple[int, Draw]]:
 
 def _content(model: RepeatedModel) -> bytes:
     """What refits depend on: the structure, the outcomes and designs, and where each belongs."""
-    told = hashlib.sha256(type(model.covariance).__name__.encode())
+    told = hashlib.sha256(f"{type(model.covariance).__name__} {model.code}".encode())
     rows, design = model.rows, model.design
     for part in (rows.subject, rows.visit, design.columns, design.outcome, design.back):
         told.update(str(part.shape).encode() + np.ascontiguousarray(part).tobytes())

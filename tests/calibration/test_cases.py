@@ -13,7 +13,11 @@ from ketastats.calibration.cases import (
     settle,
     template,
 )
-from ketastats.calibration.population import as_cohort, deciding_value
+from ketastats.calibration.population import (
+    as_cohort,
+    deciding_value,
+    standardised_effect,
+)
 from ketastats.claims.judge import JUDGED_KINDS
 from ketastats.synthetic.cohort import make_up
 
@@ -114,3 +118,45 @@ def test_the_deciding_readings_alone_give_the_same_word(claim):
     assert short.to_frame()[first].iloc[0].tolist() == whole.to_frame()[first].iloc[0].tolist()
     with pytest.raises(ks.UsageError, match="readings"):
         ks.judge(claim, cohort, readings="some", **one.options)
+
+
+def test_a_claim_that_asks_for_a_size_has_its_border_at_that_size():
+    one = template("single-low-dose-helps")
+    case = settle(one, "border", n=20_000)
+    chosen = only(case.scenario, case.arms, case.options["instrument"])
+    size = standardised_effect(one.claim, chosen, case.options, n=20_000)
+    assert size == pytest.approx(0.5, abs=0.01)
+    assert case.truth > 0  # no effect at all would make the claim false
+
+
+def test_who_leaves_stays_with_the_arm_unless_leaving_is_counted_as_failure():
+    for claim, moved in (("ketamine-anxiety-benefit", False), ("works-when-others-failed", True)):
+        one = template(claim)
+        one = one.replaced(
+            one.scenario.changed({"arm.leave[KETAMINE]": 0.05, "arm.leave[MIDAZOLAM]": 0.5})
+        )
+        case = settle(one, "border", n=2_000)
+        assert (case.scenario.value("arm.leave", "KETAMINE") == 0.5) is moved
+
+
+def test_a_case_on_the_wrong_side_of_its_border_is_refused():
+    one = template("works-when-others-failed")
+    harmful = one.replaced(
+        one.scenario.changed({"arm.leave[KETAMINE]": 0.99, "leave.log_odds": 6.0})
+    )
+    assert settle(harmful, "border", n=2_000).truth == 0.0
+    worse = one.replaced(
+        one.scenario.changed({"arm.gain[KETAMINE]": -0.4, "arm.gain_other[KETAMINE]": -0.4})
+    )
+    with pytest.raises(ks.UsageError, match="is not true where it should be"):
+        settle(worse, "true", n=5_000)
+
+
+def test_relief_after_rescue_is_no_relief_in_the_truth_as_in_the_path():
+    one = template("medicines-take-weeks")
+    chosen = only(one.scenario, one.arms, one.options["instrument"])
+    less, more = (
+        deciding_value(one.claim, chosen.changed({"rescue.share": share}), one.options, n=20_000)[0]
+        for share in (0.0, 0.9)
+    )
+    assert more < less

@@ -80,3 +80,12 @@ def test_stored_settings_are_those_that_settling_finds(claim):
     found = settle(template(claim), "border")
     assert found.settings == row["settings"]
     assert found.truth == pytest.approx(row["truth"], rel=1e-5)
+
+
+def test_rates_of_cohorts_of_another_size_are_not_shown(cohort):
+    few = cohort.subjects.groupby("trt01a").head(30).reset_index(drop=True)
+    scores = cohort.scores[cohort.scores["usubjid"].isin(few["usubjid"])]
+    doses = cohort.doses[cohort.doses["usubjid"].isin(few["usubjid"])]
+    other = ks.Cohort(few, scores=scores, doses=doses, provenance="synthetic")
+    frame = ks.judge_every_claim(other).to_frame()
+    assert frame["undecided_where_true"].isna().all()
