@@ -251,12 +251,13 @@ def _shown(row: Mapping[Hashable, Any]) -> dict[str, str]:
     value = "–"
     if measure is not None and not pd.isna(row["estimate"]):
         low, high = measure.form(row["conf_low"]), measure.form(row["conf_high"])
-        value = f"{measure.form(row['estimate'])}{measure.unit} ({low} to {high})"
+        value = (
+            f"{measure.form(row['estimate'])}{measure.unit} ({low} to {high}), n {count(row['n'])}"
+        )
     return {
         "Claim": str(row["sentence"]),
         "Were they real": str(row["verdict"]).replace("_", " "),
         f"Number that decides ({level_text(DECISION_LEVEL)} interval)": value,
-        "n": count(row["n"]),
         "Supported where false": _rate(row["supported_where_false"]),
         "Contradicted where true": _rate(row["contradicted_where_true"]),
         "Undecided where true": _rate(row["undecided_where_true"]),

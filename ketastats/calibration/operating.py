@@ -121,6 +121,7 @@ class OperatingCharacteristics(TabularResult):
         cases = self._cases()
         level = level_text(self.frame["conf_level"].iloc[0])
         words = [word for word in WORDS if word != NOT_TESTABLE or self._seen(word)]
+        many = self.frame["claim"].nunique() > 1  # then there is no room for all limits
         shown = []
         for rows in cases:
             first, by_word = rows[0], {str(row["word"]): row for row in rows}
@@ -130,12 +131,19 @@ class OperatingCharacteristics(TabularResult):
                 "True value": f"{value_text(first['truth'], str(first['measure']))} ({where})",
             }
             for word in words:
-                cells[f"{word.replace('_', ' ').capitalize()} % ({level} limits)"] = _rate(
-                    by_word[word]
+                heading = f"{word.replace('_', ' ').capitalize()} %"
+                if many and word not in (SUPPORTED, CONTRADICTED):
+                    cells[heading] = percent(by_word[word]["estimate"])
+                else:
+                    cells[f"{heading} ({level} limits)"] = _rate(by_word[word])
+            covered = percent(first["coverage"])
+            if (
+                self.frame["claim"].nunique() == 1
+            ):  # a wide table of many claims has no room for limits
+                covered = estimate_text(
+                    first["coverage"], first["coverage_low"], first["coverage_high"], percent
                 )
-            cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = estimate_text(
-                first["coverage"], first["coverage_low"], first["coverage_high"], percent
-            )
+            cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = covered
             cells["Bias (Monte Carlo error)"] = _bias_text(first)
             if self.frame["replicates"].nunique() > 1:
                 cells["Cohorts"] = count(first["replicates"])
