@@ -13,6 +13,7 @@ from ketastats.calibration.cases import WHICH, Case, Template, settle, template
 from ketastats.calibration.judging import SEED
 from ketastats.calibration.operating import OperatingCharacteristics, operating_characteristics
 from ketastats.checks.options import matched
+from ketastats.claims.design import chosen_instrument
 from ketastats.claims.registry import Claim
 from ketastats.claims.two_arms import two_arms
 from ketastats.cohort.cohort import Cohort
@@ -145,12 +146,7 @@ def _scores(cohort: Cohort, instrument: str | None) -> pd.DataFrame:
     if len(cohort.windows):
         scores = derive_visits(scores, cohort.windows)
     held = sorted(scores.loc[scores["base"].notna(), "paramcd"].unique())
-    if instrument is None and len(held) != 1:
-        raise UsageError(
-            f"Instruments with a baseline in this cohort: {', '.join(held) or 'none'}. Name one with "
-            "instrument="
-        )
-    chosen = held[0] if instrument is None else instrument
+    chosen = chosen_instrument(scores, None) if instrument is None else instrument
     if chosen not in held:
         raise unknown_name("instrument with a baseline in this cohort", chosen, held)
     mine = scores[scores["paramcd"] == chosen].reset_index(drop=True)

@@ -19,15 +19,13 @@ from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
 from ketastats.resources import shipped
 from ketastats.synthetic.cohort import make_up
-from ketastats.synthetic.parameters import CATALOGUE, DEFINES
+from ketastats.synthetic.parameters import ARM_LAW, CATALOGUE, DEFINES
 from ketastats.synthetic.scenario import Scenario, load_scenario
 
 WHICH = ("false", "border", "true")
 """Truths under which a claim's verdicts are counted."""
 
 _LARGE, _SEED = 200_000, 11
-_ARM_LAW = [one.name for one in CATALOGUE.values() if one.scope == "arm"]
-_TOLD = ("arm.share", "arm.treatment", "arm.route", "arm.dose", "arm.dose_mg", "arm.minutes")
 _CHANGE = re.compile(r"([\w.]+(?:\[[^\]]+\])?)=([^;]+)")
 _PROBABILITY_EDGES = (0.005, 0.995)
 _WIDE_EDGES = (1e-3, 1e3)  # as factors of the scenario's own value
@@ -278,10 +276,9 @@ def _of_arms(one: Template, word: str) -> Scenario:
     pairs = {"as it is": (first, second), "swapped": (second, first), "alike": (second, second)}
     law_first, law_second = pairs[word]
     changes: dict[str | tuple[str, str], float | str] = {}
-    for name in _ARM_LAW:
-        if name not in _TOLD:
-            changes[name, first] = one.scenario.values[name, law_first]
-            changes[name, second] = one.scenario.values[name, law_second]
+    for name in ARM_LAW:
+        changes[name, first] = one.scenario.values[name, law_first]
+        changes[name, second] = one.scenario.values[name, law_second]
     if not _counts_the_unseen(one.claim):  # who leaves stays a matter of the arm
         for arm in (first, second):
             changes["arm.leave", arm] = one.scenario.values["arm.leave", arm]

@@ -83,7 +83,7 @@ def choose_patients(
             raise unknown_name("arm", arm, cohort.arms)
         subjects = subjects[subjects["trt01a"] == arm].reset_index(drop=True)
     scores = derive_baseline(cohort.scores)
-    chosen = _chosen_instrument(scores, instrument)
+    chosen = chosen_instrument(scores, instrument)
     return Patients(
         cohort, subjects, scores, chosen, arm, treatment or _treatment_given(cohort, subjects)
     )
@@ -184,7 +184,14 @@ def _other_doses(claim: Claim, patients: Patients) -> str:
     return " and ".join(name for name in named if "ketamine" in name)
 
 
-def _chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:
+def chosen_instrument(scores: pd.DataFrame, wanted: str | None) -> str:
+    """The instrument that is named, or the only one with a baseline.
+
+    Raises
+    ------
+    UsageError
+        If it is not in the cohort, or several have a baseline and none is named.
+    """
     with_baseline = sorted(scores.loc[scores["base"].notna(), "paramcd"].unique())
     if wanted is not None:
         if wanted not in set(scores["paramcd"].dropna()):

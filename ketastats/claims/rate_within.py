@@ -9,6 +9,7 @@ import pandas as pd
 
 from ketastats.claims.design import choose_patients, design_limits, needed_patients
 from ketastats.claims.estimates import ReadingEstimate
+from ketastats.claims.onset import ENDPOINTS, WORDS
 from ketastats.claims.registry import Claim
 from ketastats.claims.standing import DECISION_LEVEL
 from ketastats.claims.verdict import Verdict, decided, reading_row, verdict_frame
@@ -21,20 +22,12 @@ from ketastats.instruments.rules import Rule
 from ketastats.models.denominators import count_every_denominator
 from ketastats.models.response_rate import rate_of_counts
 
-ENDPOINTS = ("response", "remission", "reliable_change", "minimal_important_difference")
 _DENOMINATORS = {
     "non_response": "everyone, missing = not met",
     "observed": "those seen",
     "completers": "completers",
 }
 _ONE_ARM = "A share of one arm shows how many improved, not that the treatment did it."
-
-_WORDS = {
-    "response": "Response",
-    "remission": "Remission",
-    "reliable_change": "Reliable change",
-    "minimal_important_difference": "Minimal important difference",
-}
 
 
 def judge_rate_within(
@@ -131,7 +124,7 @@ def _row(claim: Claim, rule: Rule, count: Mapping[Hashable, Any]) -> dict[str, A
         ReadingEstimate(share, low, high, n=n, events=successes, unit="cohort"),
         reading=f"{rule.id}/{missing}",
         role="reading" if rule.default else "group",
-        title=f"{_WORDS[rule.endpoint]} ({rule.name}), {_DENOMINATORS[missing]}",
+        title=f"{WORDS[rule.endpoint]} ({rule.name}), {_DENOMINATORS[missing]}",
         method="wilson",
         rule=rule.id,
         missing=missing,

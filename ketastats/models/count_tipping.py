@@ -13,6 +13,7 @@ import pandas as pd
 
 from ketastats.checks.options import matched
 from ketastats.errors import UsageError
+from ketastats.models.multiplier_surface import as_changes, surface_text
 from ketastats.models.reference_based import STRATEGY_TITLES
 from ketastats.models.reference_counts import ReferenceCounts
 from ketastats.plots.ratios import ratio_text
@@ -63,9 +64,8 @@ class CountTipping(TabularResult):
         """Draw the difference of rates, in per cent, hatched where it is not told from 0."""
         from ketastats.plots.tipping import draw_tipping
 
-        change = {name: 100 * (self.frame[name] - 1) for name in ("arm_delta", "reference_delta")}
         return draw_tipping(
-            self.frame.assign(**change, estimate=100 * (self.frame["ratio"] - 1)),
+            self.frame.assign(**as_changes(self.frame), estimate=100 * (self.frame["ratio"] - 1)),
             ax,
             xlabel=f"Change of unobserved rate, {self.names[0]} (%)",
             ylabel=f"Change of unobserved rate, {self.names[1]} (%)",
@@ -74,13 +74,7 @@ class CountTipping(TabularResult):
 
     def figure_text(self) -> str:
         """Return what the figure shows."""
-        kept = int((self.frame["excludes_zero"] != 0).sum())
-        near = ""
-        if self.nearest is not None:
-            near = (
-                f" The nearest pair that changes it is {self.nearest[0]:g} and {self.nearest[1]:g}."
-            )
-        return f"{self}. The interval leaves a ratio of 1 out for {kept} of {len(self.frame)} pairs.{near}"
+        return surface_text(str(self), self.frame, self.nearest, "a ratio of 1")
 
     def __str__(self) -> str:
         arm, reference = self.names

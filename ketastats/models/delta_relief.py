@@ -22,6 +22,7 @@ from ketastats.models.event_intervals import (
     require_assessed,
     table_notes,
 )
+from ketastats.models.multiplier_surface import as_changes, surface_text
 from ketastats.provenance import sources_of
 from ketastats.results import (
     TabularResult,
@@ -164,9 +165,8 @@ class ReliefTipping(TabularResult):
         """Draw the difference over both changes of the hazard, hatched where the interval holds 0."""
         from ketastats.plots.tipping import draw_tipping
 
-        change = {name: 100 * (self.frame[name] - 1) for name in ("arm_delta", "reference_delta")}
         return draw_tipping(
-            self.frame.assign(**change, estimate=100 * self.frame["estimate"]),
+            self.frame.assign(**as_changes(self.frame), estimate=100 * self.frame["estimate"]),
             ax,
             xlabel=f"Change of hazard after leaving, {self.names[0]} (%)",
             ylabel=f"Change of hazard after leaving, {self.names[1]} (%)",
@@ -175,13 +175,7 @@ class ReliefTipping(TabularResult):
 
     def figure_text(self) -> str:
         """Return what the figure shows."""
-        kept = int((self.frame["excludes_zero"] != 0).sum())
-        near = ""
-        if self.nearest is not None:
-            near = (
-                f" The nearest pair that changes it is {self.nearest[0]:g} and {self.nearest[1]:g}."
-            )
-        return f"{self}. The interval leaves 0 out for {kept} of {len(self.frame)} pairs.{near}"
+        return surface_text(str(self), self.frame, self.nearest, "0")
 
     def __str__(self) -> str:
         arm, reference = self.names

@@ -230,3 +230,17 @@ DEFINES = {
     "medicine": "medicine.share",
 }
 """The parameter that makes a member of a scope; without it the member is gone."""
+
+_TOLD_OF_ARMS = (
+    "arm.share",
+    "arm.treatment",
+    "arm.route",
+    "arm.dose",
+    "arm.dose_mg",
+    "arm.minutes",
+)
+
+ARM_LAW = tuple(
+    one.name for one in CATALOGUE.values() if one.scope == "arm" and one.name not in _TOLD_OF_ARMS
+)
+"""Parameters of an arm that scores, leaving and doses follow; the others only say what it is given."""

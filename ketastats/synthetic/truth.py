@@ -16,7 +16,7 @@ from ketastats.instruments.registry import instrument as find_instrument
 from ketastats.instruments.rules import Rule
 from ketastats.synthetic.beside import chance_per_dose, medicines, side_effects
 from ketastats.synthetic.cohort import MadeUp, make_up
-from ketastats.synthetic.parameters import CATALOGUE
+from ketastats.synthetic.parameters import ARM_LAW
 from ketastats.synthetic.scenario import Scenario
 
 Floats = NDArray[np.float64]
@@ -172,10 +172,8 @@ def _difference(scenario: Scenario, one: dict[str, Any], other: dict[str, Any]) 
 
 def same_law(scenario: Scenario, one: str, other: str) -> bool:
     """Whether scores of two arms follow one law, because all that makes them is alike."""
-    told = ("arm.share", "arm.treatment", "arm.route", "arm.dose", "arm.dose_mg", "arm.minutes")
-    names = [p.name for p in CATALOGUE.values() if p.scope == "arm" and p.name not in told]
     return all(
-        scenario.values.get((name, one)) == scenario.values.get((name, other)) for name in names
+        scenario.values.get((name, one)) == scenario.values.get((name, other)) for name in ARM_LAW
     )
 
 
