@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import log
 
 import numpy as np
@@ -11,13 +10,13 @@ from numpy.typing import NDArray
 
 from ketastats.cohort.schema import SEVERITIES
 from ketastats.instruments.registry import instrument as find_instrument
+from ketastats.synthetic.chances import chance_per_dose, shifted
 from ketastats.synthetic.course import DAY, Course
 from ketastats.synthetic.patients import Patients, arm_values
 from ketastats.synthetic.scenario import Scenario
 
 Floats = NDArray[np.float64]
 
-_USUAL_DOSE = 0.5  # mg/kg, at which side effects are as frequent as their parameters say
 _SOON = 0.67  # hours after the start of a dose by which side effects have begun
 _FIRST_WEEKS = 28 * DAY  # in which those of a daily medicine begin
 _READINGS = {"before": -0.5, "end of infusion": 0.7, "2 h": 2.0}
@@ -30,7 +29,8 @@ def side_effects(
     """Episodes: `who`, aedecod, aesev, aeser, astrlt, aenrlt_left, aenrlt_right, exseq and the true `end`.
 
     Nothing begins after the last visit or leaving, when all are asked once more; `aenrlt_right` is missing
-    where an episode was not over by then.
+    where an episode was not over by then. With the first dose the mediating side effect comes to those who
+    are made to have it, so that it agrees with what it does to their scores.
     """
     doses = course.doses
     daily = np.array([scenario.word("arm.daily", name) == "yes" for name in patients.arms])
@@ -54,17 +54,6 @@ def _up_to(table: pd.DataFrame, course: Course) -> pd.DataFrame:
     )
 
 
-def chance_per_dose(scenario: Scenario, arms: Sequence[str], name: str) -> Floats:
-    """Chance of an episode after one dose of each arm; per course for a daily medicine."""
-    p = np.array([_given(scenario, "event.share", f"{arm}/{name}") for arm in arms])
-    dose = arm_values(scenario, arms, "arm.dose")
-    tenths = np.where(dose > 0, (dose - _USUAL_DOSE) / 0.1, 0.0)
-    inside = (p > 0) & (p < 1)
-    odds = np.where(inside, p / np.where(inside, 1 - p, 1.0), 0.0)
-    odds = odds * np.exp(scenario.value("event.per_tenth", name) * tenths)
-    return np.where(inside, odds / (1 + odds), p)
-
-
 def _episodes(
     scenario: Scenario,
     patients: Patients,
@@ -75,10 +64,15 @@ def _episodes(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     p = chance_per_dose(scenario, patients.arms, name)[patients.arm]
+    if scenario.value("event.proneness_sd") > 0:
+        p = shifted(p, patients.prone)
     given = np.isfinite(doses)
     given[:, 1:] &= ~daily[:, None]
     number = np.cumsum(np.isfinite(doses), axis=1)
-    who, which = np.nonzero(given & (rng.random(doses.shape) < p[:, None]))
+    hit = rng.random(doses.shape) < p[:, None]
+    if scenario.values.get(("mediator.event", "")) == name:  # known since the patient was made
+        hit[:, 0] = np.where(daily, hit[:, 0], patients.reacts)
+    who, which = np.nonzero(given & hit)
     m = len(who)
     soon = rng.uniform(0, _SOON, m)
     start = np.where(daily[who], rng.uniform(0, _FIRST_WEEKS, m), doses[who, which] + soon)
@@ -104,11 +98,6 @@ def _episodes(
             "end": start + length,
         }
     )
-
-
-def _given(scenario: Scenario, parameter: str, of: str) -> float:
-    """A parameter of a pair, 0 where the scenario does not name the pair."""
-    return float(scenario.values.get((parameter, of), 0.0))
 
 
 def _known_ends(
@@ -145,7 +134,7 @@ def vital_signs(scenario: Scenario, patients: Patients, rng: np.random.Generator
         mean, sd, error = (
             scenario.value(f"vital.{word}", name) for word in ("mean", "sd", "error")
         )
-        rise = np.array([_given(scenario, "vital.rise", f"{arm}/{name}") for arm in patients.arms])
+        rise = np.array([scenario.given("vital.rise", f"{arm}/{name}") for arm in patients.arms])
         usual = mean + sd * rng.standard_normal(len(patients))
         for number, (visit, at) in enumerate(_READINGS.items(), start=1):
             drawn = usual + rise[patients.arm] * _SHARE_LEFT[visit]
@@ -224,3 +213,14 @@ def dose_of(scenario: Scenario, patients: Patients) -> tuple[Floats, Floats]:
     fixed = arm_values(scenario, patients.arms, "arm.dose_mg")[patients.arm]
     given = np.where(by_weight > 0, np.round(by_weight * patients.weight, 1), fixed)
     return given, np.where(by_weight > 0, by_weight, np.nan)
+
+
+def minutes_of(
+    scenario: Scenario, patients: Patients, doses: int, rng: np.random.Generator
+) -> Floats:
+    """Minutes of each of so many doses, (n, doses); whole and at least 1 where they vary."""
+    mean = patients.per_arm(scenario, "arm.minutes")[:, None]
+    spread = patients.per_arm(scenario, "arm.minutes_sd")[:, None]
+    drawn = mean + spread * rng.standard_normal((len(patients), doses))
+    varies = (spread > 0) & (mean > 0)
+    return np.where(varies, np.maximum(np.round(drawn), 1.0), mean)

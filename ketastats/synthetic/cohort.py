@@ -15,15 +15,15 @@ from ketastats.checks.options import require_choice
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
 from ketastats.instruments.registry import instrument as find_instrument
-from ketastats.synthetic.beside import dose_of, medicines, side_effects, vital_signs
+from ketastats.synthetic.beside import dose_of, medicines, minutes_of, side_effects, vital_signs
 from ketastats.synthetic.course import BASELINE_HOUR, USUAL, Course, make_course
-from ketastats.synthetic.patients import Patients, make_patients
+from ketastats.synthetic.patients import AS_THEY_ARE, Patients, Reactions, make_patients
 from ketastats.synthetic.scenario import Scenario, load_scenario
 
 FOLLOW_UP = ("as_seen", "everybody")
 """Who is followed: as in life, or everybody at every visit."""
 
-_STREAMS = 10
+_STREAMS = 11
 _STUDY = "SYNTHETIC"
 
 
@@ -35,6 +35,7 @@ class MadeUp:
     patients: Patients
     course: Course
     streams: list[np.random.Generator]
+    seed: int
 
 
 class SyntheticCohort(Cohort):
@@ -104,8 +105,8 @@ def synthetic_cohort(
     )
 
 
-def make_up(scenario: Scenario, n: int, seed: int) -> MadeUp:
-    """Draw patients and their course as arrays.
+def make_up(scenario: Scenario, n: int, seed: int, *, as_if: Reactions = AS_THEY_ARE) -> MadeUp:
+    """Draw patients and their course as arrays; `as_if` is handed to `make_patients`.
 
     Raises
     ------
@@ -118,8 +119,10 @@ def make_up(scenario: Scenario, n: int, seed: int) -> MadeUp:
     streams = [
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(_STREAMS)
     ]
-    patients = make_patients(scenario, int(n), streams[0])
-    return MadeUp(scenario, patients, make_course(scenario, patients, streams[1:6]), streams)
+    patients = make_patients(scenario, int(n), streams[0], as_if=as_if)
+    return MadeUp(
+        scenario, patients, make_course(scenario, patients, streams[1:6]), streams, int(seed)
+    )
 
 
 def tables_of(made: MadeUp, *, everybody: bool = False) -> dict[str, Any]:
@@ -131,7 +134,7 @@ def tables_of(made: MadeUp, *, everybody: bool = False) -> dict[str, Any]:
     ids = _ids(len(patients))
     parts = {
         "subjects": _subjects(scenario, patients, course),
-        "doses": _doses(scenario, patients, course),
+        "doses": _doses(scenario, patients, course, made.streams[10]),
         "scores": _scores(scenario, patients, course, made.streams[6:8]),
         "events": side_effects(scenario, patients, course, made.streams[8]).drop(
             columns="end", errors="ignore"
@@ -188,7 +191,9 @@ def _last_improvement(course: Course) -> NDArray[np.float64]:
     return np.asarray(course.improvement[np.arange(len(last)), last])
 
 
-def _doses(scenario: Scenario, patients: Patients, course: Course) -> pd.DataFrame:
+def _doses(
+    scenario: Scenario, patients: Patients, course: Course, rng: np.random.Generator
+) -> pd.DataFrame:
     all_doses = course.doses
     who, which = np.nonzero(np.isfinite(all_doses))
     milligrams, by_weight = dose_of(scenario, patients)
@@ -205,7 +210,7 @@ def _doses(scenario: Scenario, patients: Patients, course: Course) -> pd.DataFra
             **{column: words[patients.arm[who]] for column, words in names.items()},
             "exdose": milligrams[who],
             "exdosekg": by_weight[who],
-            "exdur": patients.per_arm(scenario, "arm.minutes")[who],
+            "exdur": minutes_of(scenario, patients, all_doses.shape[1], rng)[who, which],
         }
     )
 

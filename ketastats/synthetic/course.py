@@ -7,10 +7,10 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ketastats.errors import UsageError
 from ketastats.instruments.registry import instrument as find_instrument
+from ketastats.synthetic.chances import shifted
 from ketastats.synthetic.patients import Patients, entry_instrument
 from ketastats.synthetic.scenario import Scenario
 
@@ -246,12 +246,12 @@ def _seen(
         told = improvement[:, t] if unseen else last
         hazard = 1 - np.power(1 - np.minimum(share, 1 - 1e-9), spans[t])
         odds = scenario.value("leave.log_odds") * (told - USUAL)
-        going = here & (rng.random(n) < _shifted(hazard, odds))
+        going = here & (rng.random(n) < shifted(hazard, odds))
         when = before + rng.random(n) * (hours[:, t] - before)
         leaves = np.where(going, np.round(when, 1), leaves)
         here &= ~going
         odds = scenario.value("gap.log_odds") * (last - USUAL)
-        absent = rng.random(n) < _shifted(np.full(n, missed), odds)
+        absent = rng.random(n) < shifted(np.full(n, missed), odds)
         seen[:, t] = here & ~absent
         last = np.where(seen[:, t], measured[:, t], last)
         before = hours[:, t]
@@ -270,14 +270,6 @@ def _clearest(scenario: Scenario) -> str:
         return away / error if error > 0 else np.inf
 
     return max(scenario.in_order("instrument"), key=errors_away)
-
-
-def _shifted(probability: Floats, log_odds: Floats) -> Floats:
-    """A probability moved on the scale of log odds; 0 and 1 stay."""
-    inside = (probability > 0) & (probability < 1)
-    safe = np.where(inside, probability, 0.5)
-    moved = expit(np.log(safe) - np.log1p(-safe) + log_odds)
-    return np.where(inside, moved, probability)
 
 
 def _relative(name: str, first: Floats, scores: Floats) -> Floats:

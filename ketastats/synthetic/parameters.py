@@ -77,6 +77,33 @@ _COURSE = _of(
     ("lapse.days", "positive", "days", "mean length of a spell in which benefit is lost", 25.0),
     ("lapse.left", "probability", "", "share of the benefit that stays in such a spell", 0.4),
     (
+        "mediator.event",
+        "word",
+        "",
+        "side effect through which a treatment also works; none where left out",
+    ),
+    (
+        "mediator.gain",
+        "number",
+        "",
+        "further share of the score gone for those who have it with their first dose",
+        0.0,
+    ),
+    (
+        "mediator.guess",
+        "probability",
+        "",
+        "share of them who think they have the real drug, where it is above their arm's",
+        0.0,
+    ),
+    (
+        "event.proneness_sd",
+        "at_least_0",
+        "",
+        "spread between patients of the log odds of side effects, one number for all events",
+        0.0,
+    ),
+    (
         "leave.depends_on",
         "word",
         "",
@@ -121,6 +148,7 @@ _ARMS = _of(
     ("arm.dose", "at_least_0", "mg/kg", "dose by weight; 0 where the dose is fixed", 0.0),
     ("arm.dose_mg", "at_least_0", "mg", "fixed dose", 0.0),
     ("arm.minutes", "at_least_0", "minutes", "length of an infusion", 0.0),
+    ("arm.minutes_sd", "at_least_0", "minutes", "spread of the lengths of infusions", 0.0),
     (
         "arm.doses",
         "count",
@@ -135,6 +163,13 @@ _ARMS = _of(
     ("arm.gain_sd", "at_least_0", "", "spread of that"),
     ("arm.gain_other", "number", "", "the same in the others"),
     ("arm.gain_other_sd", "at_least_0", "", "spread of that"),
+    (
+        "arm.gain_per_failed",
+        "number",
+        "",
+        "further share it takes away per failed treatment above the mean number",
+        0.0,
+    ),
     ("arm.onset", "positive", "hours", "median of the time to half of a dose's effect"),
     ("arm.onset_spread", "at_least_0", "", "spread of its logarithm"),
     ("arm.step", "probability", "", "share of the full effect that one dose brings, on average"),
@@ -177,6 +212,15 @@ _VISITS = _of(
 _OTHERS = (
     *_of("diagnosis", ("diagnosis.share", "probability", "", "share of patients; sums to 1")),
     *_of(
+        "arm/diagnosis",
+        (
+            "diagnosis.gain",
+            "number",
+            "",
+            "further share the treatment takes away in that diagnosis; 0 where left out",
+        ),
+    ),
+    *_of(
         "arm/event",
         ("event.share", "probability", "", "chance per dose; per course for a daily medicine"),
     ),
@@ -214,6 +258,9 @@ CATALOGUE: dict[str, Parameter] = {
 }
 """Every parameter by name."""
 
+MAY_BE_LEFT_OUT = ("entry.instrument", "entry.score", "mediator.event")
+"""Parameters of the whole cohort that have neither a default nor to be given."""
+
 NEEDED_SCOPES = ("", "arm", "instrument", "visit", "diagnosis")
 """Scopes of which a scenario has at least one member; the others may be empty."""
 
@@ -238,6 +285,7 @@ _TOLD_OF_ARMS = (
     "arm.dose",
     "arm.dose_mg",
     "arm.minutes",
+    "arm.minutes_sd",
 )
 
 ARM_LAW = tuple(

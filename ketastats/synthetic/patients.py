@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ketastats.instruments.registry import instrument as find_instrument
+from ketastats.synthetic.chances import chance_per_dose, shifted
 from ketastats.synthetic.scenario import Scenario
 
 Floats = NDArray[np.float64]
@@ -30,7 +31,8 @@ class Patients:
     `arm` indexes `arms`. `true` and `first` hold, per instrument, the true score and the baseline that was
     seen. `works` says in whom the treatment works, `gain` what share of the score it takes away at full
     effect, `onset` (hours) and `step` belong to one dose, `expects` is the share expectancy takes away and
-    `own` what each instrument improves by beyond the general improvement, as a factor.
+    `own` what each instrument improves by beyond the general improvement, as a factor. `prone` moves the
+    patient's log odds of every side effect, and `reacts` says who has the mediating one with the first dose.
     """
 
     arms: tuple[str, ...]
@@ -49,6 +51,8 @@ class Patients:
     step: Floats
     expects: Floats
     own: dict[str, Floats]
+    prone: Floats
+    reacts: Bools
 
     def __len__(self) -> int:
         return len(self.arm)
@@ -57,6 +61,20 @@ class Patients:
         """A parameter of each patient's arm."""
         found: Floats = np.take(arm_values(scenario, self.arms, parameter), self.arm)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """The arm whose chance decides who has the mediating side effect with the first dose; None is their own.
+
+    `gain` is for what it does to the score directly, `guess` for what those who have it then believe.
+    """
+
+    gain: str | None = None
+    guess: str | None = None
+
+
+AS_THEY_ARE = Reactions()
 
 
 def arm_values(scenario: Scenario, arms: Sequence[str], parameter: str) -> Floats:
@@ -70,8 +88,13 @@ def entry_instrument(scenario: Scenario) -> str | None:
     return None if name is None else str(name)
 
 
-def make_patients(scenario: Scenario, n: int, rng: np.random.Generator) -> Patients:
-    """Draw n patients of a scenario; arms are as large as their shares say, in random order."""
+def make_patients(
+    scenario: Scenario, n: int, rng: np.random.Generator, *, as_if: Reactions = AS_THEY_ARE
+) -> Patients:
+    """Draw n patients of a scenario; arms are as large as their shares say, in random order.
+
+    `as_if` asks for the same patients, had their side effect with the first dose been that of another arm.
+    """
     arms = scenario.in_order("arm")
     arm = rng.permutation(_allocated(arm_values(scenario, arms, "arm.share"), n))
     sites = max(int(scenario.value("site.count")), 1)
@@ -89,22 +112,27 @@ def make_patients(scenario: Scenario, n: int, rng: np.random.Generator) -> Patie
 
     gain = _gain(of_arm, works, rng)
     gain += (scenario.value("site.sd") * rng.standard_normal(sites))[site]
-    guesses = rng.random(n) < of_arm("arm.guess")
+    prone, react = _reactions(scenario, arms, arm, rng)
+    guesses = rng.random(n) < _guessing(scenario, of_arm("arm.guess"), react(as_if.guess))
     expects = of_arm("arm.expectancy") + scenario.value("expectancy.guess") * guesses
     own = {
         name: scenario.value("score.share", name)
         + scenario.value("score.own_sd", name) * rng.standard_normal(n)
         for name in scenario.in_order("instrument")
     }
+    female = rng.random(n) < scenario.value("female.share")
+    diagnosis = rng.choice(len(diagnoses), n, p=np.array(diagnoses) / sum(diagnoses))
+    gain += _modified(scenario, arms, arm, failed, diagnosis)
+    gain += scenario.value("mediator.gain") * react(as_if.gain)
     return Patients(
         arms=arms,
         arm=arm,
         site=site,
         age=np.clip(np.round(age), _YOUNGEST, _OLDEST),
-        female=rng.random(n) < scenario.value("female.share"),
+        female=female,
         weight=np.clip(weight, _LIGHTEST, _HEAVIEST).round(1),
         failed=failed.astype(np.intp),
-        diagnosis=rng.choice(len(diagnoses), n, p=np.array(diagnoses) / sum(diagnoses)),
+        diagnosis=diagnosis,
         true=true,
         first=first,
         works=works,
@@ -117,7 +145,55 @@ def make_patients(scenario: Scenario, n: int, rng: np.random.Generator) -> Patie
             _MOST_GAIN,
         ),
         own=own,
+        prone=prone,
+        reacts=react(None),
     )
+
+
+def _modified(
+    scenario: Scenario, arms: Sequence[str], arm: Ints, failed: Ints, diagnosis: Ints
+) -> Floats:
+    """What failed treatments and the diagnosis add to the share that the treatment takes away."""
+    mean = int(scenario.value("failed.least")) + scenario.value("failed.further")
+    per_failed = arm_values(scenario, arms, "arm.gain_per_failed")[arm]
+    names = scenario.in_order("diagnosis")
+    by_diagnosis = np.array(
+        [[scenario.given("diagnosis.gain", f"{one}/{name}") for name in names] for one in arms]
+    )
+    found: Floats = per_failed * (failed - mean) + by_diagnosis[arm, diagnosis]
+    return found
+
+
+def _reactions(
+    scenario: Scenario, arms: Sequence[str], arm: Ints, rng: np.random.Generator
+) -> tuple[Floats, Callable[[str | None], Bools]]:
+    """How prone each patient is, and who has the mediating side effect under an arm (None: their own).
+
+    They come from streams of their own, so that whether there is a mediator changes no other draw.
+    """
+    for_prone, for_mediator = rng.spawn(2)
+    n = len(arm)
+    prone = scenario.value("event.proneness_sd") * for_prone.standard_normal(n)
+    name = scenario.values.get(("mediator.event", ""))
+    if name is None:
+        return prone, lambda _: np.zeros(n, dtype=bool)
+    doses = [
+        scenario.value("arm.doses", one) > 0 and scenario.word("arm.daily", one) == "no"
+        for one in arms
+    ]
+    chances = np.where(doses, chance_per_dose(scenario, arms, str(name)), 0.0)
+    uniform = for_mediator.random(n)
+
+    def react(under: str | None) -> Bools:
+        chance = chances[arm] if under is None else np.full(n, chances[arms.index(under)])
+        return np.asarray(uniform < shifted(chance, prone))
+
+    return prone, react
+
+
+def _guessing(scenario: Scenario, of_arm: Floats, reacts: Bools) -> Floats:
+    """Chance of thinking that one has the real drug: with the mediating side effect no less than it says."""
+    return np.where(reacts, np.maximum(of_arm, scenario.value("mediator.guess")), of_arm)
 
 
 def _gain(of_arm: Callable[[str], Floats], works: Bools, rng: np.random.Generator) -> Floats:

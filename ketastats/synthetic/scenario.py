@@ -72,6 +72,10 @@ class Scenario:
         """Word of a parameter; `UsageError` where there is none."""
         return str(self._found(name, of, number=False))
 
+    def given(self, name: str, of: str) -> float:
+        """Number of a parameter of a pair, such as "KETAMINE/Nausea"; 0 where the pair is not named."""
+        return self.value(name, of) if (name, of) in self.values else 0.0
+
     def members(self, scope: str) -> tuple[str, ...]:
         """Arms, instruments, events and so on in the order of the table; visits by their hours.
 

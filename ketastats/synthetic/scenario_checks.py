@@ -16,6 +16,7 @@ from ketastats.synthetic.parameters import (
     CATALOGUE,
     DEFINES,
     KINDS,
+    MAY_BE_LEFT_OUT,
     NEEDED_SCOPES,
     WORDS,
     Parameter,
@@ -126,7 +127,7 @@ def check_together(
         if not members.get(scope):
             found.add("not_given", file, "parameter", f"there is no {scope}", "Give at least one")
     for one in CATALOGUE.values():
-        if one.default is None and "/" not in one.scope and one.name not in _ENTRY:
+        if one.default is None and "/" not in one.scope and one.name not in MAY_BE_LEFT_OUT:
             lacking = [of for of in members.get(one.scope, {}) if (one.name, of) not in kept]
             if lacking:
                 whose = f" of {_listed(lacking)}" if one.scope else ""
@@ -140,6 +141,7 @@ def check_together(
                     what = f"{shown(name)} is no {part} of the scenario"
                     found.add("bad_member", row, "of", what, f"Give its {DEFINES[part]}")
     _check_entry(file, kept, values, members, found)
+    _check_mediator(kept, values, members, found)
     _check_arms_and_visits(file, kept, values, members, found)
 
 
@@ -259,6 +261,24 @@ def _check_entry(
         if not low <= score <= high:
             what = f"entry.score is outside the scale, {low:g} to {high:g}"
             found.add("bad_value", kept["entry.score", ""], "value", what)
+
+
+def _check_mediator(
+    kept: Mapping[Key, Row],
+    values: Mapping[Key, float | str],
+    members: Mapping[str, Iterable[str]],
+    found: Found,
+) -> None:
+    row = kept.get(("mediator.event", ""))
+    if row is not None and row.text not in members.get("event", {}):
+        what = f"mediator.event {shown(row.text)} is no event of the scenario"
+        found.add("bad_value", row, "value", what, "Name one of them, or empty the value")
+    if row is not None:
+        return
+    for name in ("mediator.gain", "mediator.guess"):
+        if values.get((name, "")):
+            what = f"{name} is given without mediator.event"
+            found.add("not_given", kept[name, ""], "value", what, "Name the side effect")
 
 
 def _check_arms_and_visits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import combinations
 from math import sqrt
 from typing import Any
@@ -12,40 +12,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketastats.endpoints.criteria import derive_endpoint
+from ketastats.errors import unknown_name
 from ketastats.instruments.registry import instrument as find_instrument
 from ketastats.instruments.rules import Rule
-from ketastats.synthetic.beside import chance_per_dose, medicines, side_effects
 from ketastats.synthetic.cohort import MadeUp, make_up
-from ketastats.synthetic.parameters import ARM_LAW
 from ketastats.synthetic.scenario import Scenario
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-COLUMNS = (
-    "estimand",
-    "arm",
-    "reference",
-    "instrument",
-    "endpoint",
-    "rule",
-    "visit",
-    "value",
-    "std_error",
-    "method",
-    "n",
+from ketastats.synthetic.truth_beside import event_rows, medicine_rows, session_rows
+from ketastats.synthetic.truth_paths import mediation_rows, modification_rows
+from ketastats.synthetic.truth_rows import (
+    COLUMNS,
+    Bools,
+    Floats,
+    TruthRow,
+    arms_of,
+    difference_row,
+    mean_row,
+    pairs_of,
+    same_law,
 )
-"""Columns of a table of truths; `std_error` is that of the simulation, 0 in closed form."""
 
 ENDPOINTS = ("response", "remission", "minimal_important_difference")
-BRIEF = 4.0
-"""Hours within which an episode is brief."""
 
-_NOTHING_MAKES = ("modified_by_failed_treatments", "mediated_by_side_effects")
 _N, _SEED = 100_000, 7
 
 
-def true_values(scenario: Scenario, *, n: int = _N, seed: int = _SEED) -> pd.DataFrame:
+def true_values(
+    scenario: Scenario,
+    *,
+    n: int = _N,
+    seed: int = _SEED,
+    estimands: Collection[str] | None = None,
+) -> pd.DataFrame:
     """Work out what is true in a scenario.
 
     Parameters
@@ -53,6 +50,8 @@ def true_values(scenario: Scenario, *, n: int = _N, seed: int = _SEED) -> pd.Dat
     scenario : Scenario
     n, seed : int
         Size and seed of the draw that stands for the whole population.
+    estimands : collection of str, optional
+        Those wanted, of `ESTIMANDS`; all of them if not given. Fewer are sooner there.
 
     Returns
     -------
@@ -67,74 +66,90 @@ def true_values(scenario: Scenario, *, n: int = _N, seed: int = _SEED) -> pd.Dat
             The same with those not seen counted as not meeting it.
         relief_by
             Share that met an endpoint at that visit or an earlier one, had everybody been followed.
-        event_incidence
-            Share of patients with an episode by the end (`endpoint` holds the event, or "any", or
-            "any moderate or severe").
-        event_chance_per_dose
-            Chance of an episode after one dose of the arm (per course for a daily medicine), in closed form.
-        episodes_mild_and_brief
-            Share of episodes that are mild and over within 4 hours.
         correlation_of_change
             Of the changes in two instruments at a visit (`endpoint` holds the other one); missing where
             one of them does not vary.
-        medicine_stopped
+        event_incidence, event_incidence_difference
+            Share of patients with an episode by the end (`endpoint` holds the event, or "any", or
+            "any moderate or severe").
+        lasting_event_incidence, lasting_event_incidence_difference
+            Share of patients with an episode that lasts beyond 28 days, seen to its end or not.
+        event_chance_per_dose
+            Chance of an episode after one dose of the arm (per course for a daily medicine), in closed
+            form; over all patients by quadrature where they differ in how prone they are.
+        episodes_mild_and_brief
+            Share of episodes that are mild and over within 4 hours.
+        medicine_stopped, medicine_stopped_difference
             Share of those on a medicine (`endpoint`) at the start who came off it.
-        modified_by_failed_treatments, mediated_by_side_effects
-            How much the effect on the score differs between patients with more and fewer failed treatments,
-            and how much of it goes through side effects: 0 in every scenario, since nothing makes either.
+        doses_of_first_series
+            Mean number of doses given.
+        session_of_40_to_60_minutes
+            Share of infusions of that length, in closed form.
+        pressure_at_end_of_infusion
+            Share whose reading after the first infusion is as high as `endpoint` says, in closed form.
+        modified_by_failed_treatments
+            Slope of the change on failed treatments, per further one, in the arm minus in the reference;
+            missing where their number does not vary.
+        modified_by_diagnosis
+            Effect on the change in those with a diagnosis (`endpoint`) minus the effect in all others.
+        mediated_by_side_effects, mediated_by_guess
+            The part of the effect on the score that goes through the mediating side effect itself, and
+            the part that goes through what those who have it believe; together the natural indirect effect.
         left
             Share that left before the last visit.
 
-        Differences take the arm that the scenario names earlier minus the one it names later.
+        Differences take the arm that the scenario names earlier minus the one it names later. What modifies
+        or mediates nothing has one row, 0 in closed form, without instrument and visit.
+
+    Raises
+    ------
+    UsageError
+        If there is no such estimand.
     """
+    for name in estimands or ():
+        if name not in ESTIMANDS:
+            raise unknown_name("estimand", name, ESTIMANDS)
     # a site for each patient: few sites would stand for themselves and not for all there could be
     everywhere = scenario.changed({"site.count": float(n)}, name=scenario.name)
     made = make_up(everywhere, n, seed)
-    rows: list[dict[str, Any]] = []
-    for name in scenario.in_order("instrument"):
-        rows += _of_instrument(made, name)
-    rows += _correlations(made)
-    rows += _of_events(made)
-    rows += _of_medicines(made)
-    rows += [_exactly(0.0, name) for name in _NOTHING_MAKES]
-    gone = np.isfinite(made.course.leaves)
-    rows += [_mean(gone[mine], "left", arm=arm) for arm, mine in _arms(made)]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    rows: list[TruthRow] = []
+    for room, told in _ROOMS:
+        if estimands is None or set(told) & set(estimands):
+            rows += room(made)
+    kept = [row for row in rows if estimands is None or row["estimand"] in estimands]
+    frame = pd.DataFrame(kept, columns=list(COLUMNS))
     return frame.astype({"value": "float64", "std_error": "float64", "n": "Int64"})
 
 
-def _arms(made: MadeUp) -> Iterator[tuple[str, Bools]]:
-    for code, name in enumerate(made.patients.arms):
-        yield name, made.patients.arm == code
-
-
-def _mean(values: NDArray[Any], estimand: str, **words: Any) -> dict[str, Any]:
-    held = np.asarray(values, dtype=float)
-    spread = float(held.std(ddof=1)) / sqrt(len(held)) if len(held) > 1 else 0.0
-    found = {"estimand": estimand, "value": float(held.mean()) if len(held) else np.nan}
-    return found | {"std_error": spread, "method": "simulated", "n": len(held)} | words
-
-
-def _exactly(value: float, estimand: str, **words: Any) -> dict[str, Any]:
-    found = {"estimand": estimand, "value": value, "std_error": 0.0, "method": "closed_form"}
-    return found | words
-
-
-def _of_instrument(made: MadeUp, name: str) -> list[dict[str, Any]]:
-    first, scores = made.patients.first[name], made.course.scores[name]
-    rows = _per_visit(made, scores - first[:, None], "mean_change", {"instrument": name})
-    scale = find_instrument(name)
-    for endpoint in ENDPOINTS:
-        usable = [rule for rule in scale.rules_for(endpoint) if rule.type not in ("item", "all")]
-        if not usable:
-            continue
-        met = meets(usable[0], first, scores)
-        words = {"instrument": name, "endpoint": endpoint, "rule": usable[0].id}
-        rows += _per_visit(made, met, "share", words)
-        rows += _per_visit(made, met & made.course.seen, "share_as_counted", words)
-        ever = np.logical_or.accumulate(met, axis=1)
-        rows += _per_visit(made, ever, "relief_by", words, differences=False)
+def _changes(made: MadeUp) -> list[TruthRow]:
+    rows: list[TruthRow] = []
+    for name in made.scenario.in_order("instrument"):
+        change = made.course.scores[name] - made.patients.first[name][:, None]
+        rows += _per_visit(made, change, "mean_change", {"instrument": name})
     return rows
+
+
+def _shares(made: MadeUp) -> list[TruthRow]:
+    rows: list[TruthRow] = []
+    for name in made.scenario.in_order("instrument"):
+        for endpoint in ENDPOINTS:
+            rows += _of_endpoint(made, name, endpoint)
+    return rows
+
+
+def _of_endpoint(made: MadeUp, name: str, endpoint: str) -> list[TruthRow]:
+    rules = find_instrument(name).rules_for(endpoint)
+    usable = [rule for rule in rules if rule.type not in ("item", "all")]
+    if not usable:
+        return []
+    met = meets(usable[0], made.patients.first[name], made.course.scores[name])
+    words = {"instrument": name, "endpoint": endpoint, "rule": usable[0].id}
+    ever = np.logical_or.accumulate(met, axis=1)
+    return [
+        *_per_visit(made, met, "share", words),
+        *_per_visit(made, met & made.course.seen, "share_as_counted", words),
+        *_per_visit(made, ever, "relief_by", words, differences=False),
+    ]
 
 
 def _per_visit(
@@ -144,37 +159,20 @@ def _per_visit(
     words: Mapping[str, Any],
     *,
     differences: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[TruthRow]:
     """Means at every visit by arm, and the differences of arms, earlier named minus later named."""
-    rows: list[dict[str, Any]] = []
+    rows: list[TruthRow] = []
     for t, visit in enumerate(made.course.visits):
         means = {
-            arm: _mean(values[mine, t], estimand, arm=arm, visit=visit, **words)
-            for arm, mine in _arms(made)
+            arm: mean_row(values[mine, t], estimand, arm=arm, visit=visit, **words)
+            for arm, mine in arms_of(made)
             if mine.any()
         }
         rows += means.values()
-        named = [arm for arm in made.scenario.members("arm") if arm in means]
-        for one, other in combinations(named, 2) if differences else ():
-            rows.append(_difference(made.scenario, means[one], means[other]))
+        for one, other in pairs_of(made) if differences else ():
+            alike = same_law(made.scenario, one, other)
+            rows.append(difference_row(means[one], means[other], alike=alike))
     return rows
-
-
-def _difference(scenario: Scenario, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    found = {**one, "estimand": f"{one['estimand']}_difference", "reference": other["arm"]}
-    found["n"] = one["n"] + other["n"]
-    if same_law(scenario, one["arm"], other["arm"]):
-        return found | {"value": 0.0, "std_error": 0.0, "method": "closed_form"}
-    found["value"] = one["value"] - other["value"]
-    found["std_error"] = sqrt(one["std_error"] ** 2 + other["std_error"] ** 2)
-    return found
-
-
-def same_law(scenario: Scenario, one: str, other: str) -> bool:
-    """Whether scores of two arms follow one law, because all that makes them is alike."""
-    return all(
-        scenario.values.get((name, one)) == scenario.values.get((name, other)) for name in ARM_LAW
-    )
 
 
 def meets(rule: Rule, first: Floats, scores: Floats) -> Bools:
@@ -190,19 +188,19 @@ def meets(rule: Rule, first: Floats, scores: Floats) -> Bools:
     return met.fillna(value=False).to_numpy(dtype=bool).reshape(scores.shape)
 
 
-def _correlations(made: MadeUp) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _correlations(made: MadeUp) -> list[TruthRow]:
+    rows: list[TruthRow] = []
     course = made.course
     changes = {
         name: scores - made.patients.first[name][:, None] for name, scores in course.scores.items()
     }
     for one, other in combinations(changes, 2):
         for t, visit in enumerate(course.visits):
-            for arm, mine in _arms(made):
+            for arm, mine in arms_of(made):
                 if mine.sum() < 3:
                     continue
                 r = _correlation(changes[one][mine, t], changes[other][mine, t])
-                found: dict[str, Any] = {"estimand": "correlation_of_change", "arm": arm}
+                found: TruthRow = {"estimand": "correlation_of_change", "arm": arm}
                 found["instrument"] = one
                 found |= {"endpoint": other, "visit": visit, "value": r, "method": "simulated"}
                 n = int(mine.sum())
@@ -216,47 +214,44 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def _of_events(made: MadeUp) -> list[dict[str, Any]]:
-    table = side_effects(made.scenario, made.patients, made.course, made.streams[8])
-    if table.empty:
-        return []
-    arms = made.patients.arms
-    rows = [
-        _exactly(float(chance), "event_chance_per_dose", arm=arm, endpoint=name)
-        for name in made.scenario.in_order("event")
-        for arm, chance in zip(arms, chance_per_dose(made.scenario, arms, name), strict=True)
-    ]
-    names = [*made.scenario.in_order("event"), "any", "any moderate or severe"]
-    mild = (table["aesev"] == "MILD").to_numpy()
-    brief = mild & ((table["end"] - table["astrlt"]) <= BRIEF).to_numpy()
-    who = table["who"].to_numpy()
-    for arm, mine in _arms(made):
-        for name in names:
-            kept = np.ones(len(table), dtype=bool)
-            if name == "any moderate or severe":
-                kept = ~mild
-            elif name != "any":
-                kept = (table["aedecod"] == name).to_numpy()
-            hit = np.zeros(len(made.patients), dtype=bool)
-            hit[who[kept]] = True
-            rows.append(_mean(hit[mine], "event_incidence", arm=arm, endpoint=name))
-        own = mine[who]
-        if own.any():
-            rows.append(_mean(brief[own], "episodes_mild_and_brief", arm=arm))
-    return rows
+def _leaving(made: MadeUp) -> list[TruthRow]:
+    gone = np.isfinite(made.course.leaves)
+    return [mean_row(gone[mine], "left", arm=arm) for arm, mine in arms_of(made)]
 
 
-def _of_medicines(made: MadeUp) -> list[dict[str, Any]]:
-    table = medicines(made.scenario, made.patients, made.course, made.streams[9])
-    rows = []
-    for name in made.scenario.in_order("medicine"):
-        mine = table[(table["cmdecod"] == name) & (table["cmcat"] == "CONCOMITANT")]
-        ongoing = np.zeros(len(made.patients), dtype=bool)
-        ongoing[mine.loc[mine["cmenrlt"].isna(), "who"]] = True
-        takes = np.zeros(len(made.patients), dtype=bool)
-        takes[mine["who"]] = True
-        for arm, own in _arms(made):
-            if (takes & own).any():
-                stopped = ~ongoing[takes & own]
-                rows.append(_mean(stopped, "medicine_stopped", arm=arm, endpoint=name))
-    return rows
+_Room = Callable[[MadeUp], list[TruthRow]]
+_ROOMS: tuple[tuple[_Room, tuple[str, ...]], ...] = (
+    (_changes, ("mean_change", "mean_change_difference")),
+    (
+        _shares,
+        (
+            "share",
+            "share_difference",
+            "share_as_counted",
+            "share_as_counted_difference",
+            "relief_by",
+        ),
+    ),
+    (_correlations, ("correlation_of_change",)),
+    (
+        event_rows,
+        (
+            "event_incidence",
+            "event_incidence_difference",
+            "lasting_event_incidence",
+            "lasting_event_incidence_difference",
+            "event_chance_per_dose",
+            "episodes_mild_and_brief",
+        ),
+    ),
+    (medicine_rows, ("medicine_stopped", "medicine_stopped_difference")),
+    (
+        session_rows,
+        ("doses_of_first_series", "session_of_40_to_60_minutes", "pressure_at_end_of_infusion"),
+    ),
+    (modification_rows, ("modified_by_failed_treatments", "modified_by_diagnosis")),
+    (mediation_rows, ("mediated_by_side_effects", "mediated_by_guess")),
+    (_leaving, ("left",)),
+)
+ESTIMANDS = tuple(name for _, told in _ROOMS for name in told)
+"""Every estimand of a table of truths."""
