@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from ketastats.calibration.cases import WHICH, Case
+from ketastats.calibration.cases import WHICH, Case, require_path
 from ketastats.calibration.replicates import Job, code_digest, content_key, replicate_seeds
 from ketastats.checks.options import require_choice
 from ketastats.claims.judge import judge as judge_claim
@@ -95,7 +95,7 @@ def checked_cases(cases: Case | Sequence[Case], judge: Callable[..., Any]) -> tu
             raise UsageError(f"A case is needed, not {type(case).__name__}")
         require_choice("truth of a case", case.which, WHICH)
         if judge in (judge_claim, judge_shortly):
-            find_claim(case.claim)
+            require_path(find_claim(case.claim))
     return tuple(given)
 
 

@@ -191,6 +191,7 @@ def as_cohort(made: MadeUp, *, everybody: bool = False) -> Cohort:
         tables["subjects"],
         doses=tables["doses"],
         scores=tables["scores"],
+        events=tables["events"],
         medications=tables["medications"],
         provenance="public",
         name=made.scenario.name,
