@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from ketastats.calibration.population import as_cohort, deciding_value, standardised_effect
-from ketastats.calibration.truths import Asked, on_the_right_side, stated_value
+from ketastats.calibration.truths import Asked, Value, moved, on_the_right_side, stated_value
 from ketastats.checks.options import require_choice
 from ketastats.claims.judge import JUDGED_KINDS
 from ketastats.claims.registry import Claim, find_claim, load_claims
@@ -195,6 +195,9 @@ def claim_cases(
 ) -> list[Case]:
     """Cases of a claim: made-up cohorts in which it is false, at its border, and true.
 
+    Claims without a judging path on a cohort have cases too: their truths are known, and no verdict on them
+    can be counted yet.
+
     Parameters
     ----------
     claim : str or Claim
@@ -266,13 +269,13 @@ def settle(one: Template, which: str, *, n: int = _LARGE, seed: int = _SEED) -> 
     UsageError
         If no value of the lever makes the truth as wanted.
     """
+    if one.asked is not None:
+        return _stated(one, one.asked, which, n, seed)
     target = one.targets[which]
     if one.lever == "law of the arms":
         scenario = _of_arms(one, target)
         value, error = _value(one, scenario, n, seed)
-        if (
-            target == "alike" and one.asked is None
-        ):  # two arms of one law: no difference, a ratio of one
+        if target == "alike":  # two arms of one law: no difference, a ratio of one
             value, error = (1.0 if one.claim.kind == "onset_ordering" else 0.0), 0.0
         case = _case(one, which, scenario, value, error, target)
         _require_side(one, case)
@@ -291,27 +294,19 @@ def _moved(one: Template, which: str, target: float, n: int, seed: int) -> Case:
             found[setting] = _aimed(one, one.scenario.changed({one.lever: setting}), n, seed)
         return found[setting] - target
 
-    if low < 0 < high:  # at nothing at all, what nothing modifies or mediates is exactly 0
-        gap(0.0)
     if gap(low) * gap(high) > 0:
         raise UsageError(
             f"No {one.lever} makes the number {target:g} for the claim {one.claim.id!r}: it goes from "
             f"{found[scale(low)]:.3g} to {found[scale(high)]:.3g}"
         )
-    if 0.0 not in (value - target for value in found.values()):
-        brentq(gap, low, high, xtol=2e-4 * (high - low), rtol=1e-4, maxiter=40)
+    brentq(gap, low, high, xtol=2e-4 * (high - low), rtol=1e-4, maxiter=40)
     at = min(found, key=lambda setting: abs(found[setting] - target))
     scenario = one.scenario.changed({one.lever: at})
-    case = _case(one, which, scenario, *_value(one, scenario, n, seed), f"{one.lever}={at:.6g}")
-    if one.asked is not None:
-        _require_side(one, case)
-    return case
+    return _case(one, which, scenario, *_value(one, scenario, n, seed), f"{one.lever}={at:.6g}")
 
 
 def _edges(one: Template) -> tuple[float, float, Callable[[float], float]]:
     """From where to where a lever is moved, and what a place between them means."""
-    if one.edges is not None:
-        return (*one.edges, float)
     parameter = one.lever.split("[")[0]
     if CATALOGUE[parameter].kind == "probability":
         return (*_PROBABILITY_EDGES, float)
@@ -321,12 +316,9 @@ def _edges(one: Template) -> tuple[float, float, Callable[[float], float]]:
 
 def _require_side(one: Template, case: Case) -> None:
     """Refuse a true case whose truth is outside the claimed range, and a false one inside."""
-    if one.asked is None:
-        low, high = one.claim.range
-        right = case.which == "border" or (low < case.truth < high) == (case.which == "true")
-    else:
-        right = on_the_right_side(one.asked, case.truth, case.which)
-    if not right:
+    low, high = one.claim.range
+    inside = low < case.truth < high
+    if case.which != "border" and inside != (case.which == "true"):
         raise UsageError(
             f"In cohorts like this one the claim {one.claim.id!r} is not {case.which} where it should be: as "
             "many leave, the counted difference is the other way"
@@ -336,23 +328,10 @@ def _require_side(one: Template, case: Case) -> None:
 def _case(
     one: Template, which: str, scenario: Scenario, value: float, error: float, settings: str
 ) -> Case:
-    if one.asked is None:
-        low, high = one.claim.range
-        border = tuple(end for end in (low, high) if 0 < end < 1) or (low,)
-    else:
-        border = (one.asked.border,)
-    estimand = "" if one.asked is None else one.asked.estimand
+    low, high = one.claim.range
+    border = tuple(end for end in (low, high) if 0 < end < 1) or (low,)
     return Case(
-        one.claim.id,
-        which,
-        scenario,
-        one.options,
-        one.arms,
-        value,
-        error,
-        border,
-        settings,
-        estimand,
+        one.claim.id, which, scenario, one.options, one.arms, value, error, border, settings
     )
 
 
@@ -381,9 +360,7 @@ def _of_arms(one: Template, word: str) -> Scenario:
     for name in ARM_LAW:
         changes[name, first] = one.scenario.values[name, law_first]
         changes[name, second] = one.scenario.values[name, law_second]
-    if one.asked is None and not _counts_the_unseen(
-        one.claim
-    ):  # who leaves stays a matter of the arm
+    if not (one.asked or _counts_the_unseen(one.claim)):  # who leaves stays a matter of the arm
         for arm in (first, second):
             changes["arm.leave", arm] = one.scenario.values["arm.leave", arm]
     return one.scenario.changed(changes)
@@ -410,8 +387,41 @@ def _aimed(one: Template, scenario: Scenario, n: int, seed: int) -> float:
 
 
 def _value(one: Template, scenario: Scenario, n: int, seed: int) -> tuple[float, float]:
-    if one.asked is not None:
-        chosen = only(scenario, one.arms, *one.asked.instruments, beside=True)
-        return stated_value(chosen, one.asked, n=n, seed=seed)
     chosen = only(scenario, one.arms, str(one.options["instrument"]))
     return deciding_value(one.claim, chosen, one.options, n=n, seed=seed)
+
+
+def _stated(one: Template, asked: Asked, which: str, n: int, seed: int) -> Case:
+    """The case of a claim whose number is read from the table of truths."""
+
+    def value(scenario: Scenario) -> Value:
+        chosen = only(scenario, one.arms, *asked.instruments, beside=True)
+        return stated_value(chosen, asked, n=n, seed=seed)
+
+    target = one.targets[which]
+    if one.edges is None:
+        scenario, settings = _of_arms(one, target), target
+        found = value(scenario)
+    else:
+        at, found = moved(
+            lambda setting: value(one.scenario.changed({one.lever: setting})),
+            float(target),
+            one.edges,
+            f"{one.lever} for the claim {one.claim.id!r}",
+        )
+        scenario, settings = one.scenario.changed({one.lever: at}), f"{one.lever}={at:.6g}"
+    if not on_the_right_side(asked, found[0], which):
+        raise UsageError(
+            f"In cohorts like this one the claim {one.claim.id!r} is not {which} where it should be"
+        )
+    return Case(
+        one.claim.id,
+        which,
+        scenario,
+        one.options,
+        one.arms,
+        *found,
+        (asked.border,),
+        settings,
+        asked.estimand,
+    )

@@ -118,7 +118,8 @@ def true_values(
             rows += room(made)
     kept = [row for row in rows if estimands is None or row["estimand"] in estimands]
     frame = pd.DataFrame(kept, columns=list(COLUMNS))
-    return frame.astype({"value": "float64", "std_error": "float64", "n": "Int64"})
+    kinds = {"value": "float64", "std_error": "float64", "n": "Int64"}
+    return frame.astype({name: kinds.get(name, "str") for name in COLUMNS})
 
 
 def _changes(made: MadeUp) -> list[TruthRow]:
