@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import bdtr, ndtri
+from scipy.special import bdtr, bdtrc, ndtri
 
 from ketastats.calibration.cases import Case
 from ketastats.calibration.cases import draw as draw_cohort
@@ -30,7 +30,7 @@ from ketastats.calibration.rates import MonteCarloRate, word_rates
 from ketastats.calibration.replicates import run_jobs
 from ketastats.checks.options import checked_level
 from ketastats.claims.registry import load_claims
-from ketastats.claims.standing import CONTRADICTED, DECISION_LEVEL, SUPPORTED
+from ketastats.claims.standing import ALPHA, CONTRADICTED, DECISION_LEVEL, SUPPORTED
 from ketastats.errors import UsageError
 from ketastats.results import (
     TabularResult,
@@ -245,22 +245,22 @@ def share_power(
     n : sequence of int
         Numbers of patients.
     claimed : (float, float)
-        The claimed range. Wilson's interval has its lower limit at or above a value p exactly if
-        the score test of p rejects: ``x >= n p + z sqrt(n p (1 - p))``.
+        The claimed range. Clopper and Pearson's interval has its lower limit at or above a value p
+        exactly if the binomial test rejects p: ``P(X >= x; n, p) <= alpha``.
     word : {"supported", "contradicted"}
 
     References
     ----------
-    Wilson EB (1927). J Am Stat Assoc 22:209-212. Schuirmann DJ (1987). J Pharmacokinet Biopharm
-    15:657-680.
+    Clopper CJ, Pearson ES (1934). Biometrika 26:404-413. Schuirmann DJ (1987). J Pharmacokinet
+    Biopharm 15:657-680.
     """
     size = np.asarray(n, dtype=np.int64)
     if word == SUPPORTED:
         low, high = _inside(size, claimed)
         up_to, below_it = _at_most(high, size, share), _at_most(low - 1.0, size, share)
         return np.asarray(np.where(low <= high, np.subtract(up_to, below_it), 0.0))
-    below = np.floor(_edge(size, claimed[0], -1)) if claimed[0] > 0 else np.full(size.shape, -1.0)
-    above = np.ceil(_edge(size, claimed[1], 1)) if claimed[1] < 1 else size + 1.0
+    below = size - _critical(size, 1 - claimed[0])  # -1 where no count is wholly below
+    above = _critical(size, claimed[1])
     above_it = np.subtract(1.0, _at_most(above - 1.0, size, share))
     return np.asarray(np.add(_at_most(below, size, share), above_it))
 
@@ -291,12 +291,22 @@ def smallest_supportable(claimed: tuple[float, float]) -> float:
 
 def _inside(size: _Ints, claimed: tuple[float, float]) -> tuple[_Floats, _Floats]:
     """Lowest and highest count whose interval lies inside the range."""
-    return np.ceil(_edge(size, claimed[0], 1)), np.floor(_edge(size, claimed[1], -1))
+    lowest = _critical(size, claimed[0]) if claimed[0] > 0 else np.zeros(size.shape)
+    short = _critical(size, 1 - claimed[1]) if claimed[1] < 1 else np.zeros(size.shape)
+    return lowest, np.asarray(size - short, dtype=np.float64)
 
 
-def _edge(size: _Ints, p: float, side: int) -> _Floats:
-    spread = np.sqrt(size * p * (1 - p))
-    return np.asarray(size * p + side * two_sided_quantile(DECISION_LEVEL) * spread)
+def _critical(size: _Ints, p: float) -> _Floats:
+    """Lowest count whose lower limit is at or above p; one more than there are patients if none is."""
+    if p >= 1:
+        return np.asarray(size + 1.0, dtype=np.float64)
+    spread = two_sided_quantile(DECISION_LEVEL) * np.sqrt(size * p * (1 - p))
+    count: _Floats = np.clip(np.ceil(size * p + spread), 1.0, size + 1.0)  # near it already
+    while (more := (count <= size) & (bdtrc(count - 1, size, p) > ALPHA)).any():
+        count = count + more
+    while (fewer := (count > 1) & (bdtrc(count - 2, size, p) <= ALPHA)).any():
+        count = count - fewer
+    return count
 
 
 def _at_most(x: npt.NDArray[Any], size: _Ints, p: float) -> _Floats:

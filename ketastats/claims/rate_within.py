@@ -27,6 +27,7 @@ _DENOMINATORS = {
     "observed": "those seen",
     "completers": "completers",
 }
+_EXACT = "clopper_pearson"  # no rate of a wrong word above alpha, at any number of patients
 _ONE_ARM = "A share of one arm shows how many improved, not that the treatment did it."
 
 
@@ -118,14 +119,14 @@ def _rows_of_rules(
 
 def _row(claim: Claim, rule: Rule, count: Mapping[Hashable, Any]) -> dict[str, Any]:
     missing, successes, n = count["missing"], count["successes"], count["n"]
-    share, (low, high) = rate_of_counts(successes, n, conf_level=DECISION_LEVEL)
+    share, (low, high) = rate_of_counts(successes, n, method=_EXACT, conf_level=DECISION_LEVEL)
     return reading_row(
         claim,
         ReadingEstimate(share, low, high, n=n, events=successes, unit="cohort"),
         reading=f"{rule.id}/{missing}",
         role="reading" if rule.default else "group",
         title=f"{WORDS[rule.endpoint]} ({rule.name}), {_DENOMINATORS[missing]}",
-        method="wilson",
+        method=_EXACT,
         rule=rule.id,
         missing=missing,
         grade=rule.grade,

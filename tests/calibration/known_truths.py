@@ -9,7 +9,7 @@ import pandas as pd
 import ketastats as ks
 from ketastats.calibration.cases import Case
 from ketastats.claims.standing import DECISION_LEVEL, standing, word
-from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.exact_proportions import clopper_pearson_interval
 
 HEADLINE = "conventional-relief-30-40"
 RANGE = (0.3, 0.4)
@@ -61,7 +61,7 @@ class Rows(list):
 def judge_count(claim, cohort, **options):
     """The verdict on a count, with what of a verdict is looked at."""
     n, events = cohort
-    low, high = wilson_interval(events, n, conf_level=DECISION_LEVEL)
+    low, high = clopper_pearson_interval(events, n, conf_level=DECISION_LEVEL)
     row = {"measure": "share", "n": n, "estimate": events / n, "conf_low": low, "conf_high": high}
     return SimpleNamespace(word=word(standing(low, high, RANGE)), frame=Rows([row]))
 

@@ -19,14 +19,14 @@ from ketastats.calibration.planning import (
     smallest_supportable,
 )
 from ketastats.claims.standing import DECISION_LEVEL, standing, word
-from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.exact_proportions import clopper_pearson_interval
 
 counted = partial(plan_size, draw=draw_count, judge=judge_count, workers=1)
 
 
 def words(n, claimed):
     """The word of every count of n, by the interval that decides."""
-    limits = [wilson_interval(x, n, conf_level=DECISION_LEVEL) for x in range(n + 1)]
+    limits = [clopper_pearson_interval(x, n, conf_level=DECISION_LEVEL) for x in range(n + 1)]
     return np.array([word(standing(*pair, claimed)) for pair in limits])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ketastats.claims.standing import ALPHA, DECISION_LEVEL, distance, standing, word
-from ketastats.stats.proportions import wilson_interval
+from ketastats.stats.exact_proportions import clopper_pearson_interval
 
 CLAIMED = (0.3, 0.4)
 
@@ -53,6 +53,17 @@ def test_a_rate_on_the_border_is_rarely_called_inside(true_rate, wrong):
     assert words.count(wrong) / len(words) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / len(words))
 
 
+@pytest.mark.parametrize("n", [1, 20, 33, 50, 150, 172])
+def test_no_count_of_patients_is_called_wrong_more_often_than_alpha(n):
+    from scipy.stats import binom
+
+    words = np.array([word(_standing_of(x, n)) for x in range(n + 1)])
+    for border in CLAIMED:
+        chance = binom.pmf(np.arange(n + 1), n, border)
+        assert chance[words == "supported"].sum() <= ALPHA
+        assert chance[words == "contradicted"].sum() <= ALPHA + 1e-12
+
+
 def test_a_rate_in_the_range_is_rarely_called_outside_even_at_its_border():
     words = _words_of_simulated_cohorts(0.40, n=400, draws=4000, seed=7)
     share = words.count("contradicted") / len(words)
@@ -71,4 +82,4 @@ def _words_of_simulated_cohorts(rate, *, n, draws, seed):
 
 
 def _standing_of(x, n):
-    return standing(*wilson_interval(x, n, conf_level=DECISION_LEVEL), CLAIMED)
+    return standing(*clopper_pearson_interval(x, n, conf_level=DECISION_LEVEL), CLAIMED)
