@@ -166,7 +166,7 @@ def _why(claim: Claim) -> str:
     """Why a claim has no cases, in words."""
     if claim.kind == "not_statistical":
         return "no cohort of patients can answer it"
-    return "what it is about is in no column of a cohort"
+    return "no column of a cohort holds what it is about, such as a biomarker"
 
 
 def _asked(row: Mapping[str, str]) -> Asked | None:
