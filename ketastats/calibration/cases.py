@@ -28,11 +28,11 @@ from ketastats.synthetic.truth_rows import mediator
 WHICH = ("false", "border", "true")
 """Truths under which a claim's verdicts are counted."""
 
+_OPTIONS = ("arm", "reference", "instrument", "visit", "treatment", "comparator", "endpoint")
+_NOT_LOOKED_AT = ("arm", "instrument", "event", "vital", "medicine")
 _LARGE, _SEED = 200_000, 11
 _CHANGE = re.compile(r"([\w.]+(?:\[[^\]]+\])?)=([^;]+)")
 _PROBABILITY_EDGES = (0.005, 0.995)
-_OPTIONS = ("arm", "reference", "instrument", "visit", "treatment", "comparator", "endpoint")
-_NOT_LOOKED_AT = ("arm", "instrument", "event", "vital", "medicine")
 _WIDE_EDGES = (1e-3, 1e3)  # as factors of the scenario's own value
 
 

@@ -89,7 +89,7 @@ def test_lasting_episodes_agree_with_those_that_are_over_late_or_not_at_all(trut
     assert row["value"] > 0.05
 
 
-def test_the_share_of_episodes_that_are_mild_and_brief_has_the_error_of_patients_not_episodes(
+def test_the_share_of_episodes_that_are_mild_and_brief_varies_between_draws_as_is_said(
     scenario, truths
 ):
     draws = [
@@ -169,3 +169,21 @@ def test_side_effects_of_arms_alike_in_everything_differ_by_exactly_nothing(scen
     assert rows.loc["Headache", "method"] == "closed_form"
     assert rows.loc["Nausea", "value"] > 0
     assert rows.loc["any", "method"] == "simulated"
+
+
+def test_readings_and_lengths_count_as_they_are_rounded(scenario):
+    half = {"vital.mean[sysbp]": 120, "vital.rise[KETAMINE/sysbp]": 59.5}
+    half |= {"arm.minutes[KETAMINE]": 39.5, "arm.minutes_sd[KETAMINE]": 0.5}
+    longest = scenario.changed(half | {"arm.minutes[KETAMINE]": 60.5})
+    rows = true_values(longest, n=100, estimands=[BESIDE[-2]]).set_index("arm")
+    assert rows.loc["KETAMINE", "value"] == pytest.approx(0.5)
+    rows = true_values(scenario.changed(half), n=100, estimands=BESIDE[-2:])
+    ketamine = rows[rows["arm"] == "KETAMINE"].set_index("estimand")
+    assert ketamine.loc["session_of_40_to_60_minutes", "value"] == pytest.approx(0.5)
+    high = ketamine[ketamine["endpoint"] == "sysbp of 180 or more"]
+    assert high["value"].to_numpy() == pytest.approx([0.5])
+    sharp = half | {"vital.sd[sysbp]": 1e-9, "vital.error[sysbp]": 0}
+    sharp |= {"vital.rise[KETAMINE/sysbp]": 60, "arm.minutes_sd[KETAMINE]": 0}
+    rows = true_values(scenario.changed(sharp), n=100, estimands=BESIDE[-2:])
+    ketamine = rows[(rows["arm"] == "KETAMINE") & ~rows["endpoint"].str.startswith("dia", na=False)]
+    assert ketamine["value"].tolist() == [0.0, 1.0]
