@@ -11,7 +11,7 @@ report: environment  ## set up once, then build every shipped report into report
 	@$(RUN)ketastats report --out reports
 
 test: develop  ## set up once, then run the tests
-	@$(RUN)python -m pytest
+	@OMP_NUM_THREADS=1 $(RUN)python -m pytest -n auto --dist loadfile
 
 check: develop  ## formatter, linter, types, import directions
 	@$(RUN)ruff format --check .

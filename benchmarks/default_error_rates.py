@@ -19,10 +19,11 @@ from pathlib import Path
 import pandas as pd
 
 import ketastats as ks
-from ketastats.calibration.cases import WHICH, claims_with_cases, settle, template
+from ketastats.calibration.cases import WHICH, claims_with_cases, template
 from ketastats.calibration.every_claim import patients_of
 from ketastats.calibration.operating import operating_characteristics
 from ketastats.calibration.replicates import default_cache
+from ketastats.calibration.settling import settle
 from ketastats.resources import shipped
 
 

@@ -86,7 +86,7 @@ _MODULE_OF = {
     "bivariate_mmrm": "models.bivariate_mmrm",
     "build_report": "reporting.report",
     "calibrate": "calibration.at_hand",
-    "claim_cases": "calibration.cases",
+    "claim_cases": "calibration.settling",
     "cliffs_delta": "models.effect_size",
     "cohens_d": "models.effect_size",
     "compare_assumptions": "models.assumption_comparison",
@@ -120,6 +120,8 @@ _MODULE_OF = {
     "derive_well_time": "endpoints.well_time",
     "dose_hazard": "models.dose_hazard",
     "equivalence_test": "models.equivalence_test",
+    "error_rate_statement": "calibration.beside_verdict",
+    "error_rates": "calibration.beside_verdict",
     "estimand_difference": "models.estimand",
     "figure": "plots.figure",
     "find_claim": "claims.registry",
@@ -206,7 +208,8 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from ketastats.calibration.at_hand import calibrate as calibrate
-    from ketastats.calibration.cases import claim_cases as claim_cases
+    from ketastats.calibration.beside_verdict import error_rate_statement as error_rate_statement
+    from ketastats.calibration.beside_verdict import error_rates as error_rates
     from ketastats.calibration.every_claim import ClaimTable as ClaimTable
     from ketastats.calibration.every_claim import UnjudgedClaims as UnjudgedClaims
     from ketastats.calibration.every_claim import judge_every_claim as judge_every_claim
@@ -217,6 +220,7 @@ if TYPE_CHECKING:
     )
     from ketastats.calibration.planning import SizePlan as SizePlan
     from ketastats.calibration.planning import plan_size as plan_size
+    from ketastats.calibration.settling import claim_cases as claim_cases
     from ketastats.claims.judge import judge as judge
     from ketastats.claims.registry import Claim as Claim
     from ketastats.claims.registry import find_claim as find_claim

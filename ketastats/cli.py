@@ -138,14 +138,14 @@ def report(
     "--calibrate",
     "calibrated",
     is_flag=True,
-    help="Also say how often such a verdict is wrong, on made-up cohorts like this one.",
+    help="Also say how often such a verdict is wrong, on made-up data like these.",
 )
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),
     default=400,
     show_default=True,
-    help="Made-up cohorts per truth, for --calibrate.",
+    help="Made-up cohorts or sets of trials per truth, for --calibrate.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
@@ -175,8 +175,6 @@ def judge(
     if claim is None:
         _list_claims()
         return
-    if calibrated and data is None:
-        raise ks.UsageError("--calibrate makes cohorts like one at hand: give it with --data")
     cohort = None if data is None else ks.load_cohort(data)
     verdict = ks.judge(
         claim,
@@ -191,7 +189,7 @@ def judge(
         blinded=blinded,
     )
     rates, errors = None, ""
-    if calibrated and cohort is not None:
+    if calibrated:
         chosen = {"arm": arm, "reference": reference, "instrument": instrument, "visit": visit}
         rates, errors = _error_rates(verdict, cohort, chosen, replicates, quiet=as_json)
     if as_json:
@@ -213,10 +211,11 @@ def judge(
 
 
 def _error_rates(
-    verdict: Verdict, cohort: Cohort, chosen: dict[str, Any], replicates: int, *, quiet: bool
+    verdict: Verdict, cohort: Cohort | None, chosen: dict[str, Any], replicates: int, *, quiet: bool
 ) -> tuple[OperatingCharacteristics | None, str]:
     """How often such a verdict is wrong, with its sentence; or why that cannot be said."""
     import ketastats as ks
+    from ketastats.calibration.beside_verdict import said_beside
     from ketastats.calibration.replicates import default_cache
 
     try:
@@ -232,10 +231,7 @@ def _error_rates(
     except ks.UsageError as error:  # the verdict stands without it
         click.echo(f"No error rates: {error}", err=True)
         return None, ""
-    were = ""
-    if verdict.word == "not_testable":
-        were = "Were it testable in these patients (treatment and design as claimed): "
-    return rates, f"{were}{rates}."
+    return rates, f"{said_beside(verdict, rates)}"
 
 
 def _list_claims() -> None:

@@ -47,6 +47,7 @@ def plan(
       ketastats plan onset-hours-to-days --set 'visit.hours[Day 2]=48'
     """  # noqa: D301 (click keeps the lines after \b as they are)
     import ketastats as ks
+    from ketastats.calibration.cases import template
     from ketastats.calibration.replicates import default_cache
 
     if figure is not None and not figure.absolute().parent.is_dir():
@@ -55,6 +56,7 @@ def plan(
         tried = [int(word) for word in sizes.split(",")]
     except ValueError:
         raise ks.UsageError("--sizes must be whole numbers with commas, such as 50,100") from None
+    template(claim)  # refuses a claim without a judging path before its cases are drawn
     cases = ks.claim_cases(claim, changes=settings_of(settings), which=("false", "true"))
     with Progress(claim, quiet=as_json, unit="cohorts") as advance:
         found = ks.plan_size(

@@ -118,17 +118,22 @@ class TabularResult:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence that stands out in a report: the answer, with one word for it."""
+    """A sentence that stands out in a report: the answer, with one word for it.
+
+    One that is `beside` another qualifies it, and stands out less.
+    """
 
     text: str
     word: str = ""
+    beside: bool = False
 
     def __str__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
         badge = f'<span class="word">{escape(self.word)}</span> ' if self.word else ""
-        return f'<p class="answer">{badge}{escape(self.text)}</p>'
+        kind = "answer beside" if self.beside else "answer"
+        return f'<p class="{kind}">{badge}{escape(self.text)}</p>'
 
     def _repr_mimebundle_(
         self,
@@ -138,7 +143,7 @@ class Statement:
         return {
             "text/plain": self.text,
             "text/html": self._repr_html_(),
-            STATEMENT_MIME: {"text": self.text, "word": self.word},
+            STATEMENT_MIME: {"text": self.text, "word": self.word, "beside": self.beside},
         }
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ketastats.calibration.cases import WHICH, Case, Template, settle, template
+from ketastats.calibration.cases import WHICH, Case, Template, template
 from ketastats.calibration.judging import SEED
-from ketastats.calibration.operating import OperatingCharacteristics, operating_characteristics
+from ketastats.calibration.on_published import cases_on_published, draw_trials, judge_trials
+from ketastats.calibration.operating import (
+    OF_TRIALS,
+    OperatingCharacteristics,
+    operating_characteristics,
+)
+from ketastats.calibration.settling import settle
 from ketastats.checks.options import matched
 from ketastats.claims.design import chosen_instrument
-from ketastats.claims.registry import Claim
+from ketastats.claims.registry import Claim, find_claim
 from ketastats.claims.two_arms import two_arms
 from ketastats.cohort.cohort import Cohort
 from ketastats.endpoints.baseline import derive_baseline
@@ -35,7 +42,7 @@ Changes = dict[tuple[str, str], float | str | None]
 
 def calibrate(
     claim: str | Claim,
-    cohort: Cohort,
+    data: Cohort | pd.DataFrame | None = None,
     *,
     arm: str | None = None,
     reference: str | None = None,
@@ -47,12 +54,13 @@ def calibrate(
     cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> OperatingCharacteristics:
-    """Say how often the verdict would be wrong on made-up cohorts like the one at hand.
+    """Say how often the verdict would be wrong on made-up data like those at hand.
 
     Parameters
     ----------
     claim : str or Claim
-    cohort : Cohort
+    data : Cohort, DataFrame or None
+        As it was given to `ketastats.judge`: a cohort, an evidence table, or None for everything shipped.
     arm, reference, instrument, visit : str, optional
         As they were given to `ketastats.judge`.
     replicates, seed, workers, cache, progress
@@ -63,25 +71,28 @@ def calibrate(
     OperatingCharacteristics
         Of cohorts in which the claim is false, at its border and true. They have as many patients in each
         arm, the same visits and doses, baselines as high and as varied, and as many leave and miss visits;
-        everything else is as in the claim's scenario (`data/calibration/claim_cases.csv`).
+        everything else is as in the claim's scenario (`data/calibration/claim_cases.csv`). On published
+        evidence, of sets of trials of the same sizes, whose rates differ as much as was found.
 
     Raises
     ------
     UsageError
-        If the claim has no cases, an arm or instrument does not exist, or such a cohort cannot tell.
+        If the claim has no cases, an arm or instrument does not exist, or such data cannot tell.
     """
-    cases, n = cases_like(
-        claim, cohort, arm=arm, reference=reference, instrument=instrument, visit=visit
-    )
-    return operating_characteristics(
-        cases,
-        n,
-        replicates=replicates,
-        seed=seed,
-        workers=workers,
-        cache=cache,
-        progress=progress,
-    )
+    run: dict[str, Any] = {"replicates": replicates, "seed": seed, "workers": workers}
+    run |= {"cache": cache, "progress": progress}
+    chosen = {"arm": arm, "reference": reference, "instrument": instrument, "visit": visit}
+    if isinstance(data, Cohort):
+        cases, n = cases_like(claim, data, **chosen)
+        return operating_characteristics(cases, n, **run)
+    if any(chosen.values()):
+        raise UsageError(
+            "arm, visit and the like choose within a cohort; published evidence has none"
+        )
+    found = find_claim(claim) if isinstance(claim, str) else claim
+    cases, n, trials = cases_on_published(found, data)
+    rates = operating_characteristics(cases, n, draw=draw_trials, judge=judge_trials, **run)
+    return replace(rates, of=f"sets of {trials} trials", setting=OF_TRIALS)
 
 
 def cases_like(
@@ -105,9 +116,7 @@ def cases_like(
     if "visit" in given.options:
         known = scenario.members("visit")
         options["visit"] = known[-1] if visit is None else matched("visit", visit, known)
-    one = Template(
-        given.claim, scenario, given.arm, given.reference, options, given.lever, given.targets
-    )
+    one = replace(given, scenario=scenario, options=options)
     n = sum(int(_of_arm(cohort, name).sum()) for name in names)
     return [settle(one, which, n=_SETTLED_ON) for which in WHICH], n
 

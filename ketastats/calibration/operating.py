@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,15 @@ from ketastats.calibration.judging import (
 )
 from ketastats.calibration.rates import bias, coverage, word_rates
 from ketastats.calibration.replicates import run_jobs
+from ketastats.calibration.wording import (
+    BESIDE,
+    bias_text,
+    case_sentence,
+    rate_text,
+    reader_sentence,
+    value_text,
+)
 from ketastats.checks.options import checked_level, require_choice
-from ketastats.claims.measures import MEASURES
 from ketastats.claims.standing import (
     ALPHA,
     CONTRADICTED,
@@ -42,7 +49,6 @@ from ketastats.results import (
     estimate_text,
     in_shared_words,
     level_text,
-    number,
     percent,
 )
 
@@ -70,6 +76,10 @@ OWN = (
 )
 """Columns of the table before the shared words."""
 
+OF_COHORTS = "with this schedule and drop-out"
+OF_TRIALS = "as large and as different as these"
+"""What made-up data have in common with those at hand: cohorts, and sets of trials."""
+
 _WRONG = {
     "false": (SUPPORTED,),
     "border": (SUPPORTED, CONTRADICTED),
@@ -86,9 +96,12 @@ class OperatingCharacteristics(TabularResult):
     or at the border). `refused` is the share of cohorts on which the judging path raised an error;
     they count under no word. `coverage` (nominally `DECISION_LEVEL`) and `bias` are those of the row
     that decides, among the `intervals` and `estimates` that there were; missing where there were
-    none. `n` is the number of patients in each cohort. All else is made from the table, so that one
-    read back from a file is the same result.
+    none. `n` is the number of patients in each cohort. `of` says what was drawn and `setting` with what;
+    all else is made from the table, so that one read back from a file is the same result.
     """
+
+    of: str = field(default="cohorts", kw_only=True)
+    setting: str = field(default=OF_COHORTS, kw_only=True)
 
     @property
     def sound(self) -> bool:
@@ -104,7 +117,13 @@ class OperatingCharacteristics(TabularResult):
         """The same for one claim only; `UsageError` if it is not among them."""
         require_choice("claim among these", claim, self.frame["claim"].unique())
         kept = self.frame[self.frame["claim"] == claim].reset_index(drop=True)
-        return OperatingCharacteristics(kept, sources=self.sources, notes=self.notes)
+        return replace(self, frame=kept)
+
+    def statement(self) -> Statement:
+        """How often the verdict is wrong, for a reader, to stand beside it."""
+        if self.frame["claim"].nunique() > 1:
+            return Statement(f"{self}.", BESIDE, beside=True)
+        return Statement(reader_sentence(self._cases(), self.of, self.setting), BESIDE, beside=True)
 
     def statement_for(self, which: str) -> Statement:
         """What becomes of cohorts where the claim is false, true, or just at the border."""
@@ -113,7 +132,7 @@ class OperatingCharacteristics(TabularResult):
         if not cases:
             raise UsageError(f"No case here has a claim that is {which}")
         named = self.frame["claim"].nunique() > 1
-        text = " ".join(_case_sentence(rows, named=named) for rows in cases)
+        text = " ".join(case_sentence(rows, named=named) for rows in cases)
         return Statement(text, WHERE[which])
 
     def display(self) -> pd.DataFrame:
@@ -135,7 +154,7 @@ class OperatingCharacteristics(TabularResult):
                 if many and word not in (SUPPORTED, CONTRADICTED):
                     cells[heading] = percent(by_word[word]["estimate"])
                 else:
-                    cells[f"{heading} ({level} limits)"] = _rate(by_word[word])
+                    cells[f"{heading} ({level} limits)"] = rate_text(by_word[word])
             covered = percent(first["coverage"])
             if (
                 self.frame["claim"].nunique() == 1
@@ -144,7 +163,7 @@ class OperatingCharacteristics(TabularResult):
                     first["coverage"], first["coverage_low"], first["coverage_high"], percent
                 )
             cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = covered
-            cells["Bias (Monte Carlo error)"] = _bias_text(first)
+            cells["Bias (Monte Carlo error)"] = bias_text(first)
             if self.frame["replicates"].nunique() > 1:
                 cells["Cohorts"] = count(first["replicates"])
             if self._refused:
@@ -192,7 +211,10 @@ class OperatingCharacteristics(TabularResult):
         before, said, after = words.partition(f"{level} Monte Carlo limits ")
         words = f"{before}{said}{after.replace(said, '')}" if said else words  # once is enough
         refused = f"; {percent(self._refused)}% were refused" if self._refused else ""
-        return f"At n = {self._n}, with this schedule and drop-out, the claim would be {words}{refused}"
+        where = f"At n = {self._n}, {self.setting}"
+        if self.setting != OF_COHORTS:
+            where = f"In {self.of} ({self._n} patients) {self.setting}"
+        return f"{where}, the claim would be {words}{refused}"
 
     def _summary(self) -> str:
         """The worst of several claims."""
@@ -217,7 +239,7 @@ class OperatingCharacteristics(TabularResult):
             row = mine.iloc[int(mine["estimate"].argmax())]
             limits = f"{percent(row['conf_low'])} to {percent(row['conf_high'])}%"
             most = "at most " if len(mine) > 1 else ""
-            of = " of cohorts" if not told else ""
+            of = f" of {self.of}" if not told else ""
             limits = f" ({level} Monte Carlo limits {limits})" if first else ""
             told.append(f"{most}{percent(row['estimate'])}%{limits}{of} {WHERE[which]}")
         if not told:
@@ -314,14 +336,6 @@ def operating_characteristics(
     )
 
 
-def value_text(value: float, measure: str) -> str:
-    """A true value with its unit: ``35.0%``."""
-    if pd.isna(value):
-        return "–"
-    known = MEASURES.get(measure)
-    return number(value) if known is None else f"{known.form(value)}{known.unit}"
-
-
 def _rows_of_case(
     case: Case, n: int, table: pd.DataFrame, level: float, at: int
 ) -> list[dict[str, Any]]:
@@ -360,47 +374,3 @@ def _rows_of_case(
         }
         for word, rate in word_rates(table, conf_level=level).items()
     ]
-
-
-def _case_sentence(rows: list[dict[Hashable, Any]], *, named: bool) -> str:
-    first, by_word = rows[0], {str(row["word"]): row for row in rows}
-    said = f"{level_text(first['conf_level'])} Monte Carlo limits "
-    rates = []
-    for word in WORDS:
-        row = by_word[word]
-        if word == NOT_TESTABLE and not row["estimate"] > 0:
-            continue
-        limits = f"{said}{percent(row['conf_low'])} to {percent(row['conf_high'])}%"
-        rates.append(f"{word.replace('_', ' ')} in {percent(row['estimate'])}% ({limits})")
-        said = ""
-    claim = f"{first['claim']}, at" if named else "At"
-    text = (
-        f"{claim} n = {count(first['n'])} {WHERE[str(first['which'])]} (true value "
-        f"{value_text(first['truth'], str(first['measure']))}): {', '.join(rates)} of cohorts"
-    )
-    if first["refused"] > 0:
-        text += f"; refused in {percent(first['refused'])}%"
-    if not pd.isna(first["coverage"]):
-        text += (
-            f"; the {level_text(DECISION_LEVEL)} interval holds the true value in "
-            f"{percent(first['coverage'])}%"
-        )
-    if not pd.isna(first["bias"]):
-        text += f"; bias {_bias_text(first)}"
-    return f"{text}."
-
-
-def _rate(row: Mapping[Hashable, Any]) -> str:
-    return estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
-
-
-def _bias_text(row: Mapping[Hashable, Any]) -> str:
-    """Bias with its Monte Carlo error and unit."""
-    if pd.isna(row["bias"]):
-        return "–"
-    measure = str(row["measure"])
-    shares = measure in ("share", "share_difference")
-    times = 100 if shares else 1
-    unit = " percentage points" if shares else MEASURES[measure].unit if measure in MEASURES else ""
-    error = "" if pd.isna(row["bias_std_error"]) else f" ({number(times * row['bias_std_error'])})"
-    return f"{number(times * row['bias'])}{error}{unit}"

@@ -25,9 +25,9 @@ from ketastats.calibration.judging import (
     measure_of,
     refusal_notes,
 )
-from ketastats.calibration.operating import value_text
 from ketastats.calibration.rates import MonteCarloRate, word_rates
 from ketastats.calibration.replicates import run_jobs
+from ketastats.calibration.wording import value_text
 from ketastats.checks.options import checked_level
 from ketastats.claims.registry import load_claims
 from ketastats.claims.standing import ALPHA, CONTRADICTED, DECISION_LEVEL, SUPPORTED

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy.optimize import brentq
 
 from ketastats.errors import UsageError
 from ketastats.synthetic.scenario import Scenario
 from ketastats.synthetic.truth import true_values
 
-_EXACTLY = 2e-4  # of the room between the edges, to which a lever is settled
 _BOTH_WAYS = ("modified_by_failed_treatments", "modified_by_diagnosis")
 
 Value = tuple[float, float]
@@ -52,36 +49,6 @@ def stated_value(scenario: Scenario, asked: Asked, *, n: int, seed: int) -> Valu
     table = true_values(scenario, n=n, seed=seed, estimands=[asked.estimand])
     values = [_of_arm(table, asked, arm) for arm in asked.arms]
     return min(values) if asked.true_above else max(values)
-
-
-def moved(
-    value: Callable[[float], Value], target: float, edges: tuple[float, float], lever: str
-) -> tuple[float, Value]:
-    """Find the setting of a lever, between its edges, at which a value is nearest to a target.
-
-    Raises
-    ------
-    UsageError
-        If no setting brings it there; `lever` says in words what was moved.
-    """
-    found: dict[float, Value] = {}
-
-    def gap(setting: float) -> float:
-        if setting not in found:
-            found[setting] = value(setting)
-        return found[setting][0] - target
-
-    low, high = edges
-    if low < 0 < high and gap(0.0) == 0:  # what nothing modifies or mediates is exactly 0
-        return 0.0, found[0.0]
-    if gap(low) * gap(high) > 0:
-        ends = [f"{found[edge][0]:.3g}" for edge in edges]
-        raise UsageError(
-            f"No {lever} makes the number {target:g}: it goes from {ends[0]} to {ends[1]}"
-        )
-    brentq(gap, low, high, xtol=_EXACTLY * (high - low), rtol=1e-4, maxiter=40)
-    at = min(found, key=lambda setting: abs(found[setting][0] - target))
-    return at, found[at]
 
 
 def _of_arm(table: pd.DataFrame, asked: Asked, arm: str) -> Value:

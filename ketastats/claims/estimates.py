@@ -137,15 +137,8 @@ def _pooled_by_arm(
 def _pooled_by_trial(
     rows: pd.DataFrame, reading: Reading, claimed: tuple[float, float]
 ) -> ReadingEstimate:
-    chosen, notes = _one_row_per_arm(rows)
-    counted, more = _counted(chosen)
-    refuse(overlapping(counted.reset_index(drop=True)), source=f"The reading {reading.id!r}")
-    trials = counted.groupby("study_id", sort=True)[["events", "n"]].sum().reset_index()
-    if len(trials) < 2:
-        raise UsageError(f"The reading {reading.id!r} needs at least two trials with arm sizes")
-    mean, _ = pool_counts(
-        trials["events"], trials["n"], method="reml_hartung_knapp", cluster=trials["study_id"]
-    )
+    counted, notes = counted_arms(rows, reading)
+    trials, mean = pooled_trials(counted)
     note = f"{len(counted)} arms of {len(trials)} trials, arms of one trial added up."
     return from_pooled(
         _not_narrower_than_wald(mean, trials),
@@ -156,8 +149,33 @@ def _pooled_by_trial(
         events=int(trials["events"].sum()),
         grade=_weakest(counted),
         rows=_ids(counted),
-        notes=(note, *notes, *more),
+        notes=(note, *notes),
     )
+
+
+def counted_arms(rows: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row per arm with whole events and n, of the rows of a reading, and what was left out.
+
+    Raises
+    ------
+    UsageError, DataError
+        If there are fewer than two trials with arm sizes, or some overlap.
+    """
+    chosen, notes = _one_row_per_arm(rows)
+    counted, more = _counted(chosen)
+    refuse(overlapping(counted.reset_index(drop=True)), source=f"The reading {reading.id!r}")
+    if counted["study_id"].nunique() < 2:
+        raise UsageError(f"The reading {reading.id!r} needs at least two trials with arm sizes")
+    return counted, (*notes, *more)
+
+
+def pooled_trials(counted: pd.DataFrame) -> tuple[pd.DataFrame, PooledMean]:
+    """Arms added up by trial (`study_id`, events, n), and the mean of the trials' logits."""
+    trials = counted.groupby("study_id", sort=True)[["events", "n"]].sum().reset_index()
+    mean, _ = pool_counts(
+        trials["events"], trials["n"], method="reml_hartung_knapp", cluster=trials["study_id"]
+    )
+    return trials, mean
 
 
 def _not_narrower_than_wald(mean: PooledMean, trials: pd.DataFrame) -> PooledMean:

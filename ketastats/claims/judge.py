@@ -41,7 +41,7 @@ _FURTHER_OPTIONS = {
 """Options of `judge` beside arm, instrument and treatment, by kind of claim."""
 
 READINGS = ("all", "deciding")
-"""Which readings a verdict on a cohort shows."""
+"""Which readings a verdict shows."""
 
 JUDGED_KINDS = tuple(_ON_COHORT)
 """Kinds of claim that have a judging path in this version."""
@@ -83,8 +83,7 @@ def judge(
         For such a claim: whether the arms were assigned at random, and for superiority whether patients and
         raters did not know which.
     readings : {"all", "deciding"}
-        On a cohort, all readings, or only the one that decides and what it has to hold with: the same word,
-        sooner.
+        All readings, or only the one that decides and what it has to hold with: the same word, sooner.
 
     Returns
     -------
@@ -147,7 +146,7 @@ def judge(
         )
     if data is not None:
         refuse(missing_columns(data, EVIDENCE_COLUMNS, table="evidence"), source="The evidence")
-    return judge_published(found, data)
+    return judge_published(found, data, only_deciding=readings == "deciding")
 
 
 def _reason(claim: Claim) -> str:

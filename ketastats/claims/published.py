@@ -29,12 +29,17 @@ _TABLES: dict[str, Callable[[], pd.DataFrame]] = {
 }
 
 
-def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdict:
+def judge_published(
+    claim: Claim, evidence: pd.DataFrame | None = None, *, only_deciding: bool = False
+) -> Verdict:
     """Judge a `rate_within` claim on the shipped data, or on an evidence table of the same columns.
 
-    With an own table only the readings that take their rows from the evidence table are judged.
+    With an own table only the readings that take their rows from the evidence table are judged; with
+    `only_deciding` only the primary one, where the claim declares one.
     """
     readings = [r for r in claim.readings if evidence is None or r.source == "evidence"]
+    if only_deciding and claim.primary in readings:
+        readings = [claim.primary]
     tables: dict[str, pd.DataFrame] = {} if evidence is None else {"evidence": evidence}
     rows, sources = [], set[Source]()
     untaken = []
@@ -42,7 +47,7 @@ def judge_published(claim: Claim, evidence: pd.DataFrame | None = None) -> Verdi
         target = _target(claim, reading)
         if target.source not in tables:
             tables[target.source] = _TABLES[target.source]()
-        chosen = _select(tables[target.source], target)
+        chosen = rows_of_reading(tables[target.source], target)
         low, high = claim.range
         mirrored = (1 - high, 1 - low) if reading.complement_of else claim.range
         try:
@@ -82,7 +87,8 @@ def _target(claim: Claim, reading: Reading) -> Reading:
     return next(r for r in claim.readings if r.id == reading.complement_of)
 
 
-def _select(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+def rows_of_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The rows that a reading takes its number from."""
     keep = pd.Series(True, index=table.index)
     for column, allowed in reading.where.items():
         keep &= table[column].isin(allowed).fillna(False)

@@ -22,10 +22,11 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A sentence that stands out, with one word for it."""
+    """A sentence that stands out, with one word for it; less so if it qualifies another."""
 
     text: str
     word: str
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ class Document:
 
     @property
     def answer(self) -> str:
-        """The first answer in the document, empty if there is none."""
-        return next((block.text for block in self.blocks if isinstance(block, Answer)), "")
+        """The first answer in the document that stands for itself, empty if there is none."""
+        answers = (block for block in self.blocks if isinstance(block, Answer) and not block.beside)
+        return next((answer.text for answer in answers), "")
 
 
 def read_document(notebook: nbformat.NotebookNode) -> Document:
@@ -106,7 +108,8 @@ def _read_output(output: nbformat.NotebookNode, heading: str) -> Block | None:
         return None
     data = output.data
     if STATEMENT_MIME in data:
-        return Answer(data[STATEMENT_MIME]["text"], data[STATEMENT_MIME]["word"])
+        said = data[STATEMENT_MIME]
+        return Answer(said["text"], said["word"], bool(said.get("beside", False)))
     if RESULT_MIME in data:
         return ResultTable(dict(data[RESULT_MIME]), heading)
     if FIGURE_MIME in data:

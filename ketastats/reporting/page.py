@@ -22,6 +22,8 @@ h1 { font-size: 1.75rem; line-height: 1.2; margin: .4rem 0 .8rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
 .answer { font-size: 1.13rem; border-left: .3rem solid #0072b2; margin: 0 0 1.2rem;
   padding: .1rem 0 .1rem .9rem; }
+.beside { font-size: .95rem; border-left: .15rem solid #767676; padding-left: 1.05rem; }
+.beside .word { font-weight: 400; border-width: 1px; }
 .word { display: inline-block; font-weight: 700; font-size: .85em; letter-spacing: .03em;
   text-transform: uppercase; border: 2px solid #1b1b1b; border-radius: .3rem;
   padding: 0 .45rem; margin-right: .2rem; }
@@ -77,7 +79,8 @@ def _render(block: Block) -> str:
         return str(_markdown(block.markdown))
     if isinstance(block, Answer):
         badge = f'<span class="word">{escape(block.word)}</span> ' if block.word else ""
-        return f'<p class="answer">{badge}{escape(block.text)}</p>'
+        kind = "answer beside" if block.beside else "answer"
+        return f'<p class="{kind}">{badge}{escape(block.text)}</p>'
     if isinstance(block, ResultTable):
         return _table(block.data)
     if isinstance(block, Drawing):

@@ -27,10 +27,11 @@ _PREAMBLE = """
 #let badge(word) = box(
   stroke: 1pt, inset: (x: 4pt, y: 2pt), radius: 2pt, baseline: 2pt,
   text(weight: "bold", size: 9pt, upper(word)))
-#let answer(word, body) = block(
-  inset: (left: 10pt, y: 2pt), stroke: (left: 3pt + rgb("#0072b2")), below: 1.2em)[
+#let answer(word, body, beside) = block(
+  inset: (left: 10pt, y: 2pt), below: 1.2em,
+  stroke: (left: if beside { 1pt + luma(110) } else { 3pt + rgb("#0072b2") }))[
   #if word != "" [#badge(word) #h(3pt)]
-  #text(size: 11.5pt, body)]
+  #text(size: if beside { 9.5pt } else { 11.5pt }, body)]
 #let results(data) = block(above: 1em, below: 1em)[
   #set text(size: 9pt)
   #if data.caption != "" [#text(weight: "bold", data.caption) #v(2pt)]
@@ -120,8 +121,8 @@ def _render(
     if isinstance(block, Prose):
         return markdown.render(block.markdown, key)
     if isinstance(block, Answer):
-        data["blocks"][key] = {"word": block.word, "text": block.text}
-        return f"#answer(doc.blocks.{key}.word, doc.blocks.{key}.text)\n"
+        data["blocks"][key] = {"word": block.word, "text": block.text, "beside": block.beside}
+        return f"#answer(doc.blocks.{key}.word, doc.blocks.{key}.text, doc.blocks.{key}.beside)\n"
     if isinstance(block, ResultTable):
         data["blocks"][key] = _table(block.data)
         return f"#results(doc.blocks.{key})\n"

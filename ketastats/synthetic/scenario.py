@@ -233,7 +233,9 @@ def _scenario(
     every = [replace(row, unit=CATALOGUE[row.parameter].unit) for row in kept.values()] + defaults
     cells = {name: [getattr(row, _FIELDS.get(name, name)) for row in every] for name in COLUMNS}
     table = pd.DataFrame(cells, dtype="str")
-    canonical = json.dumps(sorted([*key, value] for key, value in values.items()))
+    # defaults are left out, so that a parameter added to the catalogue changes no key
+    own = [[*key, value] for key, value in values.items() if value != CATALOGUE[key[0]].default]
+    canonical = json.dumps(sorted(own))
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:16]
     return _restored(name, values, digest, with_sources(table, sources_of(*tables)))
 

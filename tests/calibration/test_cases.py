@@ -4,20 +4,13 @@ import numpy as np
 import pytest
 
 import ketastats as ks
-from ketastats.calibration.cases import (
-    WHICH,
-    Case,
-    claims_with_cases,
-    draw,
-    only,
-    settle,
-    template,
-)
+from ketastats.calibration.cases import WHICH, Case, claims_with_cases, draw, only, template
 from ketastats.calibration.population import (
     as_cohort,
     deciding_value,
     standardised_effect,
 )
+from ketastats.calibration.settling import settle
 from ketastats.claims.judge import JUDGED_KINDS
 from ketastats.synthetic.cohort import make_up
 
@@ -94,10 +87,20 @@ def test_swapped_arms_turn_the_truth_around():
 def test_a_truth_that_no_setting_brings_about_is_said():
     one = template("depression-lifts-in-hours")
     slow = one.replaced(one.scenario.changed({"arm.onset[KETAMINE]": 5000.0}))
-    with pytest.raises(ks.UsageError, match=r"No arm\.responders"):
+    with pytest.raises(ks.UsageError, match=r"whatever arm\.responders.* it cannot be"):
         settle(slow, "true", n=2_000)
     with pytest.raises(ks.UsageError, match="no cases"):
         template("inflammation-and-bdnf")
+
+
+def test_a_truth_that_is_nearly_reached_is_taken_as_far_as_it_goes_and_told():
+    one = template("onset-hours-to-days")
+    weaker = {"arm.gain[KETAMINE]": 0.9, "arm.step[KETAMINE]": 0.49}
+    case = settle(one.replaced(one.scenario.changed(weaker)), "true", n=5_000)
+    assert 0.575 <= case.truth < float(one.targets["true"])  # at least half way from the border
+    weaker["arm.step[KETAMINE]"] = 0.45
+    with pytest.raises(ks.UsageError, match=r"it cannot be 0\.65"):
+        settle(one.replaced(one.scenario.changed(weaker)), "true", n=5_000)
 
 
 def test_a_drawn_cohort_holds_the_arms_of_the_case_and_no_other():

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 import ketastats as ks
-from ketastats.calibration.cases import claims_with_cases, settle, template
+from ketastats.calibration.cases import claims_with_cases, template
 from ketastats.calibration.every_claim import patients_of
+from ketastats.calibration.settling import settle
 from ketastats.resources import shipped
 
 

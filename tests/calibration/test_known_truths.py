@@ -11,11 +11,11 @@ from ketastats.calibration.cases import (
     claims_with_known_truth,
     draw,
     only,
-    settle,
     template,
     template_of_any,
 )
-from ketastats.calibration.truths import Asked, moved, on_the_right_side, stated_value
+from ketastats.calibration.settling import settle
+from ketastats.calibration.truths import Asked, on_the_right_side, stated_value
 from ketastats.resources import shipped
 from ketastats.synthetic.scenario import load_scenario
 
@@ -195,14 +195,6 @@ def test_a_difference_is_read_in_either_order_of_its_arms():
     )
     assert one[0] == -other[0]
     assert one[1] == other[1] > 0
-
-
-def test_a_lever_is_moved_to_the_target_and_a_target_out_of_reach_is_said():
-    at, found = moved(lambda x: (x**2, 0.1), 4.0, (0.0, 10.0), "it")
-    assert found == (at**2, 0.1)
-    assert at == pytest.approx(2.0, abs=0.01)
-    with pytest.raises(ks.UsageError, match=r"No it makes the number 200: it goes from 0 to 100"):
-        moved(lambda x: (x**2, 0.1), 200.0, (0.0, 10.0), "it")
 
 
 def test_gains_by_diagnosis_move_with_the_law_of_the_arms_and_a_mediator_forbids_it():

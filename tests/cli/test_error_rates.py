@@ -8,6 +8,7 @@ import ketastats as ks
 from ketastats.resources import shipped
 
 COURSE = str(shipped("data", "synthetic_course"))
+HEADLINE = "conventional-relief-30-40"
 ONSET = ["judge", "onset-hours-to-days", "--arm", "KETAMINE"]
 
 
@@ -19,13 +20,20 @@ def own_cache(tmp_path, monkeypatch):
 def test_judge_says_how_often_such_a_verdict_is_wrong(run):
     code, printed, _ = run(*ONSET, "--data", COURSE, "--calibrate", "--replicates", "2")
     assert code == 0
-    assert "At n = 90, with this schedule and drop-out, the claim would be called" in printed
+    assert "in 2 made-up cohorts (90 patients) with this schedule and drop-out" in printed
 
 
-def test_judge_calibrates_a_cohort_and_nothing_else(run):
-    code, _, said = run("judge", "conventional-relief-30-40", "--calibrate")
-    assert code == 2
-    assert "--data" in said
+def test_judge_says_so_of_published_evidence_too(run):
+    code, printed, _ = run("judge", HEADLINE, "--calibrate", "--replicates", "2")
+    assert code == 0
+    assert "in 2 made-up sets of 8 trials (1,269 patients) as large and as different" in printed
+
+
+def test_a_verdict_stands_where_no_error_rates_can_be_given(run):
+    code, printed, said = run("judge", "onset-hours-to-days", "--calibrate", "--replicates", "2")
+    assert code == 0
+    assert "Not testable" in printed
+    assert "No error rates: The claim 'onset-hours-to-days' is not decided by a pooled rate" in said
 
 
 def test_plan_says_how_many_patients_and_draws_them(run, tmp_path):

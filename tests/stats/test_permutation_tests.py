@@ -108,9 +108,9 @@ def test_the_same_seed_gives_the_same_p_value_and_progress_is_told():
     b = monte_carlo_test(
         [part], positions=TWO, replicates=199, seed=3, progress=lambda *at: told.append(at)
     )
-    assert a == b
+    assert repr(a) == repr(b)  # a missing df equals nothing, itself included
     assert told[-1] == (199, 199)
-    assert monte_carlo_test([part], positions=TWO, replicates=199, seed=4) != a
+    assert repr(monte_carlo_test([part], positions=TWO, replicates=199, seed=4)) != repr(a)
 
 
 def test_a_sampled_p_value_is_never_zero():
