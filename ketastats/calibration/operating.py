@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,39 +138,35 @@ class OperatingCharacteristics(TabularResult):
 
     def display(self) -> pd.DataFrame:
         """Return one row per case: truth, rate of each word, coverage and bias."""
-        cases = self._cases()
-        level = level_text(self.frame["conf_level"].iloc[0])
-        words = [word for word in WORDS if word != NOT_TESTABLE or self._seen(word)]
+        return pd.DataFrame([self._shown(rows) for rows in self._cases()])
+
+    def _shown(self, rows: list[dict[Hashable, Any]]) -> dict[str, str]:
+        first, by_word = rows[0], {str(row["word"]): row for row in rows}
         many = self.frame["claim"].nunique() > 1  # then there is no room for all limits
-        shown = []
-        for rows in cases:
-            first, by_word = rows[0], {str(row["word"]): row for row in rows}
-            where = WHERE[str(first["which"])].removeprefix("where it is ")
-            cells = {
-                "Claim": str(first["claim"]),
-                "True value": f"{value_text(first['truth'], str(first['measure']))} ({where})",
-            }
-            for word in words:
-                heading = f"{word.replace('_', ' ').capitalize()} %"
-                if many and word not in (SUPPORTED, CONTRADICTED):
-                    cells[heading] = percent(by_word[word]["estimate"])
-                else:
-                    cells[f"{heading} ({level} limits)"] = rate_text(by_word[word])
-            covered = percent(first["coverage"])
-            if (
-                self.frame["claim"].nunique() == 1
-            ):  # a wide table of many claims has no room for limits
-                covered = estimate_text(
-                    first["coverage"], first["coverage_low"], first["coverage_high"], percent
-                )
-            cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = covered
-            cells["Bias (Monte Carlo error)"] = bias_text(first)
-            if self.frame["replicates"].nunique() > 1:
-                cells["Cohorts"] = count(first["replicates"])
-            if self._refused:
-                cells["Refused %"] = percent(first["refused"])
-            shown.append(cells)
-        return pd.DataFrame(shown)
+        level = level_text(first["conf_level"])
+        where = WHERE[str(first["which"])].removeprefix("where it is ")
+        cells = {
+            "Claim": str(first["claim"]),
+            "True value": f"{value_text(first['truth'], str(first['measure']))} ({where})",
+        }
+        for word in WORDS:
+            if word == NOT_TESTABLE and not self._seen(word):
+                continue
+            heading = f"{word.replace('_', ' ').capitalize()} %"
+            if many and word not in (SUPPORTED, CONTRADICTED):
+                cells[heading] = percent(by_word[word]["estimate"])
+            else:
+                cells[f"{heading} ({level} limits)"] = rate_text(by_word[word])
+        low, high = (nan, nan) if many else (first["coverage_low"], first["coverage_high"])
+        covered = estimate_text(first["coverage"], low, high, percent)
+        cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = covered
+        cells["Bias (Monte Carlo error)"] = bias_text(first)
+        if self.frame["replicates"].nunique() > 1:
+            cells["Cohorts"] = count(first["replicates"])
+        if self._refused:
+            cells["Refused %"] = percent(first["refused"])
+        # in a table as wide as this, limits may go on the next line
+        return {name: text.replace("\u00a0", " ") if many else text for name, text in cells.items()}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw one stacked bar per case, with the nominal rate of a wrong word marked."""
