@@ -21,8 +21,7 @@ from ketastats.claims.verdict import Verdict
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import UsageError
 from ketastats.loaders.cohort_files import load_cohort
-from ketastats.loaders.evidence import load_evidence
-from ketastats.provenance import source_of_file, sources_of
+from ketastats.provenance import source_of_file
 from ketastats.resources import shipped
 from ketastats.results import Statement, in_shared_words
 
@@ -149,22 +148,26 @@ def shipped_questions() -> list[tuple[str, Cohort | None, dict[str, str]]]:
 def question_key(
     claim: Claim, data: Cohort | pd.DataFrame | None, **chosen: str | None
 ) -> str | None:
-    """Digest of what a verdict's error rates depend on; None where the files behind the data are not known.
+    """Digest of what a verdict's error rates depend on; None where it cannot be told.
 
-    The code is not part of it: stored rates are made again by `benchmarks/shipped_error_rates.py`.
+    Of a cohort the files behind it and how many rows its tables have (a cohort made in memory has no files),
+    of evidence the arms that decide. The code is not part of it: stored rates are made again by
+    `benchmarks/shipped_error_rates.py`.
     """
     if claim.id not in claims_with_cases():
         return None
     if isinstance(data, Cohort):
-        sources = data.sources
+        if not data.sources:
+            return None
+        rows = [len(table) for table in (data.subjects, data.doses, data.scores)]
+        about = [*(source.sha256 for source in data.sources), *rows]
     else:
-        sources = sources_of(load_evidence() if data is None else data)
-    if not sources:
-        return None
+        cases, _, _ = cases_on_published(claim, data)
+        about = [case.scenario.key for case in cases]
     given = template(claim)
     return content_key(
         claim=claim.facts,
-        files=sorted(source.sha256 for source in sources),
+        data=about,
         scenario=given.scenario.key,
         lever=given.lever,
         targets=given.targets,

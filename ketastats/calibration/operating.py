@@ -28,6 +28,7 @@ from ketastats.calibration.wording import (
     BESIDE,
     bias_text,
     case_sentence,
+    made_text,
     rate_text,
     reader_sentence,
     value_text,
@@ -158,10 +159,11 @@ class OperatingCharacteristics(TabularResult):
             else:
                 cells[f"{heading} ({level} limits)"] = rate_text(by_word[word])
         low, high = (nan, nan) if many else (first["coverage_low"], first["coverage_high"])
-        covered = estimate_text(first["coverage"], low, high, percent)
-        cells[f"Coverage % (nominal {100 * DECISION_LEVEL:.0f})"] = covered
-        cells["Bias (Monte Carlo error)"] = bias_text(first)
-        if self.frame["replicates"].nunique() > 1:
+        heading = f"{'Covers' if many else 'Coverage'} % (nominal {100 * DECISION_LEVEL:.0f})"
+        cells[heading] = estimate_text(first["coverage"], low, high, percent)
+        heading = "Bias (error; of shares in points)" if many else "Bias (Monte Carlo error)"
+        cells[heading] = bias_text(first, bare=many)
+        if not many and self.frame["replicates"].nunique() > 1:
             cells["Cohorts"] = count(first["replicates"])
         if self._refused:
             cells["Refused %"] = percent(first["refused"])
@@ -218,9 +220,11 @@ class OperatingCharacteristics(TabularResult):
         wrong = self.frame[self.frame["wrong"]]
         worst = wrong.iloc[int(wrong["estimate"].argmax())]
         limits = f"{percent(worst['conf_low'])} to {percent(worst['conf_high'])}%"
+        claims, truths = self.frame["claim"].nunique(), self.frame["case"].nunique()
         return (
-            f"{self.frame['claim'].nunique()} claims at {self.frame['case'].nunique()} true values, at n = "
-            f"{self._n}: no wrong verdict comes up in more than {percent(worst['estimate'])}% of cohorts "
+            f"{claims} claims at {truths} true values, at n = {self._n}, "
+            f"{made_text(self.frame['replicates'])} cohorts each: no wrong verdict comes up in more than "
+            f"{percent(worst['estimate'])}% of cohorts "
             f"({level_text(worst['conf_level'])} Monte Carlo limits {limits}; {worst['claim']}, "
             f"{worst['word']} {WHERE[worst['which']]}), nominally {percent(ALPHA)}%"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,14 +43,19 @@ def reader_sentence(cases: Sequence[Sequence[Row]], of: str, setting: str) -> st
         What was drawn, and what it has in common with the data at hand.
     """
     rows = [row for case in cases for row in case]
-    made = sorted({int(row["replicates"]) for row in rows})
-    many = count(made[0]) if len(made) == 1 else f"{count(made[0])} to {count(made[-1])}"
+    many = made_text(row["replicates"] for row in rows)
     told = [_told(case) for case in cases]
     error = max(float(row["std_error"]) for row in rows)
     return (
         f"How often such a verdict is wrong, in {many} made-up {of} ({count(rows[0]['n'])} patients) "
         f"{setting}: {'; '.join(told)}. Monte Carlo error at most {percent(error)} percentage points."
     )
+
+
+def made_text(replicates: Iterable[float]) -> str:
+    """How many were drawn for each truth: ``200`` or ``200 to 1,000``."""
+    made = sorted({int(number) for number in replicates})
+    return count(made[0]) if len(made) == 1 else f"{count(made[0])} to {count(made[-1])}"
 
 
 def _told(case: Sequence[Row]) -> str:
@@ -105,13 +110,15 @@ def rate_text(row: Row) -> str:
     return estimate_text(row["estimate"], row["conf_low"], row["conf_high"], percent)
 
 
-def bias_text(row: Row) -> str:
-    """Bias with its Monte Carlo error and unit."""
+def bias_text(row: Row, *, bare: bool = False) -> str:
+    """Bias with its Monte Carlo error, and its unit unless `bare` leaves out that of shares."""
     if pd.isna(row["bias"]):
         return "–"
     measure = str(row["measure"])
     shares = measure in ("share", "share_difference")
     times = 100 if shares else 1
-    unit = " percentage points" if shares else MEASURES[measure].unit if measure in MEASURES else ""
+    unit = MEASURES[measure].unit if measure in MEASURES else ""
+    if shares:
+        unit = "" if bare else " percentage points"
     error = "" if pd.isna(row["bias_std_error"]) else f" ({number(times * row['bias_std_error'])})"
     return f"{number(times * row['bias'])}{error}{unit}"

@@ -123,10 +123,14 @@ def test_where_no_rates_can_be_given_the_reason_stands_instead():
     )
 
 
-def test_a_table_without_known_files_has_no_question():
-    table = ks.load_evidence()
-    table.attrs = {}
-    assert question_key(ks.find_claim("conventional-relief-30-40"), table) is None
+def test_an_evidence_table_is_known_by_the_arms_that_decide():
+    claim, table = ks.find_claim("conventional-relief-30-40"), ks.load_evidence()
+    whole = question_key(claim, None)
+    assert question_key(claim, table.sample(frac=1, random_state=1)) == whole
+    row = table["row_id"] == "conv-349"
+    assert question_key(claim, table[~row]) != whole  # a trial less, of the same file
+    assert question_key(claim, table.assign(n=table["n"].where(~row, 200.0))) != whole
+    assert stored_beside(claim, table[~row]) is None
 
 
 def test_rates_of_several_claims_have_a_sentence_too():
