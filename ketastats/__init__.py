@@ -43,6 +43,7 @@ _MODULE_OF = {
     "MeanDifferences": "models.marginal_means",
     "Mmrm": "models.mmrm",
     "NearestRecords": "synthetic.nearest_records",
+    "NoErrorRatesError": "errors",
     "OperatingCharacteristics": "calibration.operating",
     "PairedRateDifference": "models.paired_difference",
     "ParticipantFlow": "models.participants",
@@ -251,6 +252,7 @@ if TYPE_CHECKING:
     from ketastats.endpoints.well_time import derive_well_time as derive_well_time
     from ketastats.errors import DataError as DataError
     from ketastats.errors import KetastatsError as KetastatsError
+    from ketastats.errors import NoErrorRatesError as NoErrorRatesError
     from ketastats.errors import Problem as Problem
     from ketastats.errors import UsageError as UsageError
     from ketastats.instruments.endpoint_definitions import (

@@ -143,9 +143,8 @@ def report(
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),
-    default=400,
-    show_default=True,
-    help="Made-up cohorts or sets of trials per truth, for --calibrate.",
+    help="Made-up cohorts or sets of trials per truth, for --calibrate; if not given, rates stored for the "
+    "same data, else 200.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def judge(
@@ -160,7 +159,7 @@ def judge(
     randomised: bool,  # noqa: FBT001
     blinded: bool,  # noqa: FBT001
     calibrated: bool,  # noqa: FBT001
-    replicates: int,
+    replicates: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Judge CLAIM, given by its id; without one, list all claims.
@@ -211,24 +210,24 @@ def judge(
 
 
 def _error_rates(
-    verdict: Verdict, cohort: Cohort | None, chosen: dict[str, Any], replicates: int, *, quiet: bool
+    verdict: Verdict,
+    cohort: Cohort | None,
+    chosen: dict[str, Any],
+    replicates: int | None,
+    *,
+    quiet: bool,
 ) -> tuple[OperatingCharacteristics | None, str]:
     """How often such a verdict is wrong, with its sentence; or why that cannot be said."""
     import ketastats as ks
     from ketastats.calibration.beside_verdict import said_beside
-    from ketastats.calibration.replicates import default_cache
+    from ketastats.errors import NoErrorRatesError
 
     try:
         with Progress(verdict.claim.id, quiet=quiet, unit="cohorts") as advance:
-            rates = ks.calibrate(
-                verdict.claim,
-                cohort,
-                **chosen,
-                replicates=replicates,
-                cache=default_cache(),
-                progress=advance,
+            rates = ks.error_rates(
+                verdict.claim, cohort, **chosen, replicates=replicates, progress=advance
             )
-    except ks.UsageError as error:  # the verdict stands without it
+    except NoErrorRatesError as error:  # the verdict stands without it
         click.echo(f"No error rates: {error}", err=True)
         return None, ""
     return rates, f"{said_beside(verdict, rates)}"

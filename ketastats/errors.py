@@ -60,6 +60,10 @@ class UsageError(KetastatsError, ValueError):
     """A name, option or parameter that does not exist or does not fit."""
 
 
+class NoErrorRatesError(UsageError):
+    """A claim or data for which nobody can say how often a verdict is wrong."""
+
+
 class NotebookError(KetastatsError):
     """A notebook that stopped, with the cell at which it did."""
 

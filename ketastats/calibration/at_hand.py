@@ -12,10 +12,10 @@ import pandas as pd
 
 from ketastats.calibration.cases import WHICH, Case, Template, template
 from ketastats.calibration.judging import SEED
-from ketastats.calibration.on_published import cases_on_published, draw_trials, judge_trials
+from ketastats.calibration.on_published import cases_on_published, draw_trials
 from ketastats.calibration.operating import (
-    OF_TRIALS,
     OperatingCharacteristics,
+    of_trials,
     operating_characteristics,
 )
 from ketastats.calibration.settling import settle
@@ -27,7 +27,7 @@ from ketastats.cohort.cohort import Cohort
 from ketastats.endpoints.baseline import derive_baseline
 from ketastats.endpoints.maintenance import first_series
 from ketastats.endpoints.visits import derive_visits
-from ketastats.errors import UsageError, unknown_name
+from ketastats.errors import NoErrorRatesError, UsageError, unknown_name
 from ketastats.synthetic.cohort import make_up
 from ketastats.synthetic.scenario import Scenario
 
@@ -91,8 +91,7 @@ def calibrate(
         )
     found = find_claim(claim) if isinstance(claim, str) else claim
     cases, n, trials = cases_on_published(found, data)
-    rates = operating_characteristics(cases, n, draw=draw_trials, judge=judge_trials, **run)
-    return replace(rates, of=f"sets of {trials} trials", setting=OF_TRIALS)
+    return of_trials(operating_characteristics(cases, n, draw=draw_trials, **run), trials)
 
 
 def cases_like(
@@ -128,7 +127,7 @@ def _arms(
     if given.reference is not None:
         pair = two_arms(cohort, arm, reference)
         if None in pair:
-            raise UsageError("The cohort has one arm, and the claim compares two")
+            raise NoErrorRatesError("The cohort has one arm, and the claim compares two")
         return list(pair)
     if arm is not None and arm not in cohort.arms:
         raise unknown_name("arm", arm, cohort.arms)
@@ -137,7 +136,7 @@ def _arms(
 
 def _require_doses(given: Template, cohort: Cohort) -> None:
     if given.claim.kind in _DOSED and cohort.doses.empty:
-        raise UsageError(
+        raise NoErrorRatesError(
             f"A claim of kind {given.claim.kind} is about doses, and the cohort records none"
         )
 
@@ -160,7 +159,7 @@ def _scores(cohort: Cohort, instrument: str | None) -> pd.DataFrame:
         raise unknown_name("instrument with a baseline in this cohort", chosen, held)
     mine = scores[scores["paramcd"] == chosen].reset_index(drop=True)
     if "avisit" not in mine.columns or mine["avisit"].isna().all():
-        raise UsageError("The scores have no visits: give avisit, or visit windows")
+        raise NoErrorRatesError("The scores have no visits: give avisit, or visit windows")
     return mine
 
 
@@ -231,7 +230,7 @@ def _visits(scores: pd.DataFrame) -> list[dict[str, Any]]:
     ).reset_index()
     table = table.sort_values("median").drop_duplicates("median")
     if table.empty:
-        raise UsageError("Nobody was assessed after the first dose")
+        raise NoErrorRatesError("Nobody was assessed after the first dose")
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
@@ -240,7 +239,7 @@ def _baselines(scenario: Scenario, scores: pd.DataFrame) -> Changes:
     name = str(scores["paramcd"].iloc[0])
     first = scores.drop_duplicates("usubjid")["base"].dropna().astype(float)
     if len(first) < 2 or first.std() == 0:
-        raise UsageError("Baselines are too few or all alike to make cohorts like this one")
+        raise NoErrorRatesError("Baselines are too few or all alike to make cohorts like this one")
     changes: Changes = {}
     entry = scenario.values.get(("entry.instrument", ""))
     if entry is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -12,14 +13,14 @@ from ketastats.calibration.at_hand import calibrate
 from ketastats.calibration.cases import claims_with_cases, template
 from ketastats.calibration.judging import SEED
 from ketastats.calibration.on_published import cases_on_published
-from ketastats.calibration.operating import OF_TRIALS, OWN, OperatingCharacteristics
+from ketastats.calibration.operating import OWN, OperatingCharacteristics, of_trials
 from ketastats.calibration.replicates import content_key, default_cache
 from ketastats.calibration.wording import BESIDE
 from ketastats.claims.registry import Claim, find_claim
 from ketastats.claims.standing import NOT_TESTABLE
 from ketastats.claims.verdict import Verdict
 from ketastats.cohort.cohort import Cohort
-from ketastats.errors import UsageError
+from ketastats.errors import NoErrorRatesError, UsageError
 from ketastats.loaders.cohort_files import load_cohort
 from ketastats.provenance import source_of_file
 from ketastats.resources import shipped
@@ -28,8 +29,10 @@ from ketastats.results import Statement, in_shared_words
 _QUESTIONS = ("data", "calibration", "shipped_questions.csv")
 _PUBLISHED = "published evidence"
 _OPTIONS = ("arm", "reference", "instrument", "visit")
+_LARGEST = 20_000  # rows of a cohort that is looked for among the stored ones
 STORED = ("data", "calibration", "shipped_error_rates.csv")
-_IF_TESTABLE = "Were it testable in these patients (disorder, treatment and design as claimed): "
+_IF_TESTABLE = "Were such patients what the claim is about, and testable: "
+_NOW = 200  # replicates, where nothing is stored
 
 
 def error_rates(
@@ -40,7 +43,7 @@ def error_rates(
     reference: str | None = None,
     instrument: str | None = None,
     visit: str | None = None,
-    replicates: int = 200,
+    replicates: int | None = None,
     seed: int = SEED,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -51,9 +54,11 @@ def error_rates(
     ----------
     claim, data, arm, reference, instrument, visit
         As they were given to `ketastats.judge`.
-    replicates, seed, workers, progress
-        As for `calibrate`, where nothing is stored for the same claim, files and options; replicates are
-        then kept in the user's cache.
+    replicates : int, optional
+        Cohorts or sets of trials per truth to make now, whatever is stored. If not given, what is stored for
+        the same claim, data and options, and where nothing is, 200.
+    seed, workers, progress
+        As for `calibrate`; replicates are kept in the user's cache.
 
     Returns
     -------
@@ -61,18 +66,21 @@ def error_rates(
 
     Raises
     ------
+    NoErrorRatesError
+        If the claim has no cases, or such data cannot tell.
     UsageError
-        If the claim has no cases, an arm or instrument does not exist, or such data cannot tell.
+        If an arm, visit or instrument does not exist.
     """
     chosen = {"arm": arm, "reference": reference, "instrument": instrument, "visit": visit}
-    stored = stored_beside(claim, data, **chosen)
-    if stored is not None:
-        return stored
+    if replicates is None:
+        stored = stored_beside(claim, data, **chosen)
+        if stored is not None:
+            return stored
     return calibrate(
         claim,
         data,
         **chosen,
-        replicates=replicates,
+        replicates=_NOW if replicates is None else replicates,
         seed=seed,
         workers=workers,
         cache=default_cache(),
@@ -92,10 +100,21 @@ def error_rate_statement(
         What was judged.
     **chosen
         Options of `error_rates`.
+
+    Raises
+    ------
+    UsageError
+        If the verdict is on other data, or an option is wrong.
     """
+    judged_cohort = not verdict.frame.empty and (verdict.frame["unit"] == "cohort").any()
+    if judged_cohort != isinstance(data, Cohort) and not verdict.frame.empty:
+        judged = "a cohort" if judged_cohort else "published evidence"
+        raise UsageError(f"The verdict is on {judged}: give the same data as to judge")
+    if isinstance(data, Cohort) and data.sources != verdict.sources:
+        raise UsageError("The verdict is on another cohort: give the same data as to judge")
     try:
         rates = error_rates(verdict.claim, data, **chosen)
-    except UsageError as error:
+    except NoErrorRatesError as error:
         return Statement(
             f"How often such a verdict is wrong is not known. {error}.", BESIDE, beside=True
         )
@@ -128,8 +147,7 @@ def stored_beside(
     )
     if isinstance(data, Cohort):
         return rates
-    _, _, trials = cases_on_published(found, data)
-    return replace(rates, of=f"sets of {trials} trials", setting=OF_TRIALS)
+    return of_trials(rates, cases_on_published(found, data)[2])
 
 
 def shipped_questions() -> list[tuple[str, Cohort | None, dict[str, str]]]:
@@ -148,19 +166,19 @@ def shipped_questions() -> list[tuple[str, Cohort | None, dict[str, str]]]:
 def question_key(
     claim: Claim, data: Cohort | pd.DataFrame | None, **chosen: str | None
 ) -> str | None:
-    """Digest of what a verdict's error rates depend on; None where it cannot be told.
+    """Digest of what a verdict's error rates depend on; None where nothing can be stored.
 
-    Of a cohort the files behind it and how many rows its tables have (a cohort made in memory has no files),
-    of evidence the arms that decide. The code is not part of it: stored rates are made again by
+    Of a cohort what its tables hold (nothing is stored of large ones), of evidence the arms that decide. The
+    code and the registry of instruments are not part of it: stored rates are made again by
     `benchmarks/shipped_error_rates.py`.
     """
     if claim.id not in claims_with_cases():
         return None
     if isinstance(data, Cohort):
-        if not data.sources:
+        tables = (data.subjects, data.doses, data.scores, data.medications, data.windows)
+        if sum(map(len, tables)) > _LARGEST:
             return None
-        rows = [len(table) for table in (data.subjects, data.doses, data.scores)]
-        about = [*(source.sha256 for source in data.sources), *rows]
+        about = [sha256(table.to_csv(index=False).encode()).hexdigest() for table in tables]
     else:
         cases, _, _ = cases_on_published(claim, data)
         about = [case.scenario.key for case in cases]
@@ -169,6 +187,8 @@ def question_key(
         claim=claim.facts,
         data=about,
         scenario=given.scenario.key,
+        arms=given.arms,
+        options=given.options,
         lever=given.lever,
         targets=given.targets,
         chosen={name: value for name, value in chosen.items() if value},

@@ -15,7 +15,7 @@ from ketastats.calibration.truths import Asked
 from ketastats.claims.judge import JUDGED_KINDS
 from ketastats.claims.registry import Claim, find_claim, load_claims
 from ketastats.cohort.cohort import Cohort
-from ketastats.errors import UsageError
+from ketastats.errors import NoErrorRatesError, UsageError
 from ketastats.resources import shipped
 from ketastats.synthetic.cohort import make_up
 from ketastats.synthetic.parameters import DEFINES
@@ -26,11 +26,7 @@ WHICH = ("false", "border", "true")
 
 _OPTIONS = ("arm", "reference", "instrument", "visit", "treatment", "comparator", "endpoint")
 _NOT_LOOKED_AT = ("arm", "instrument", "event", "vital", "medicine")
-_LARGE, _SEED = 200_000, 11
 _CHANGE = re.compile(r"([\w.]+(?:\[[^\]]+\])?)=([^;]+)")
-_PROBABILITY_EDGES = (0.005, 0.995)
-_HALF_WAY = 0.5
-_WIDE_EDGES = (1e-3, 1e3)  # as factors of the scenario's own value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +122,7 @@ def template(claim: str | Claim) -> Template:
 def require_path(claim: Claim) -> None:
     """Raise `UsageError` if verdicts on a claim cannot be counted, because nothing judges it on a cohort."""
     if claim.kind not in JUDGED_KINDS:
-        raise UsageError(
+        raise NoErrorRatesError(
             f"The claim {claim.id!r} has no judging path on a cohort (kind {claim.kind}), so there is no "
             "verdict to count; claim_cases gives cohorts in which its truth is known"
         )
@@ -148,7 +144,9 @@ def template_of_any(claim: str | Claim) -> Template:
     table = _templates()
     rows = table[table["claim"] == found.id]
     if rows.empty:
-        raise UsageError(f"The claim {found.id!r} has no cases with known truth: {_why(found)}")
+        raise NoErrorRatesError(
+            f"The claim {found.id!r} has no cases with known truth: {_why(found)}"
+        )
     row = {str(name): str(value) for name, value in rows.iloc[0].items()}
     options: dict[str, Any] = {name: row[name] for name in _OPTIONS if row[name]}
     if found.kind in ("superiority", "onset_ordering"):

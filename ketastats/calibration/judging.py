@@ -16,7 +16,7 @@ from ketastats.calibration.replicates import Job, code_digest, content_key, repl
 from ketastats.checks.options import require_choice
 from ketastats.claims.judge import judge as judge_claim
 from ketastats.claims.registry import find_claim, load_claims
-from ketastats.errors import UsageError
+from ketastats.errors import NoErrorRatesError, UsageError
 from ketastats.results import count
 
 SEED = 20261124
@@ -107,9 +107,9 @@ def refusal_notes(case: Case, table: pd.DataFrame) -> list[str]:
     why = str(table["refusal"].dropna().value_counts().index[0])
     where = f"{case.claim}, {WHERE[case.which]}"
     if refused == len(table):
-        raise UsageError(f"Every cohort was refused ({where}). {why}")
+        raise NoErrorRatesError(f"Every one drawn was refused ({where}). {why}")
     return [
-        f"{where}: {count(refused)} of {count(len(table))} cohorts were refused, mostly with {why}."
+        f"{where}: {count(refused)} of {count(len(table))} drawn were refused, mostly with {why}."
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,12 @@ from scipy.special import expit, logit
 
 from ketastats.calibration.cases import WHICH, Case, template
 from ketastats.calibration.replicates import content_key
+from ketastats.checks.columns import missing_columns, refuse
 from ketastats.claims.estimates import counted_arms, pooled_trials
-from ketastats.claims.judge import judge
 from ketastats.claims.published import rows_of_reading
 from ketastats.claims.registry import Claim, Reading
-from ketastats.errors import UsageError
-from ketastats.loaders.evidence import load_evidence
+from ketastats.errors import NoErrorRatesError, UsageError
+from ketastats.loaders.evidence import EVIDENCE_COLUMNS, load_evidence
 
 _POOLED = "reml_hartung_knapp"
 
@@ -37,7 +36,11 @@ class PublishedTrials:
     @property
     def key(self) -> str:
         """Digest of all that draws depend on."""
-        known = self.arms[["row_id", "study_id", "n"]].astype(str).to_dict("list")
+        known = {
+            "row": [str(name) for name in self.arms["row_id"]],
+            "study": [str(name) for name in self.arms["study_id"]],
+            "n": [int(size) for size in self.arms["n"]],
+        }
         return content_key(arms=known, rate=self.rate, tau=self.tau)
 
 
@@ -66,9 +69,13 @@ def cases_on_published(
     """
     reading = _deciding(claim)
     table = load_evidence() if evidence is None else evidence
+    refuse(missing_columns(table, EVIDENCE_COLUMNS, table="evidence"), source="The evidence")
     counted, _ = counted_arms(rows_of_reading(table, reading), reading)
     trials, mean = pooled_trials(counted)
-    like = PublishedTrials(counted.reset_index(drop=True), 0.5, sqrt(mean.tau2))
+    if (counted["n"] % 1 != 0).any():
+        raise UsageError("Arms with a number of people that is not whole cannot be drawn")
+    # rounded, so that the last bits of a maximisation change no draw
+    like = PublishedTrials(counted.reset_index(drop=True), 0.5, float(f"{sqrt(mean.tau2):.6g}"))
     targets = template(claim).targets
     border = tuple(end for end in claim.range if 0 < end < 1)
     cases = [
@@ -88,11 +95,13 @@ def cases_on_published(
     return cases, int(trials["n"].sum()), len(trials)
 
 
-def draw_trials(case: Case, n: int, seed: int) -> pd.DataFrame:  # noqa: ARG001 (sizes are those of the arms)
-    """An evidence table with the arms of a case and events drawn anew."""
+def draw_trials(case: Case, n: int, seed: int) -> pd.DataFrame:
+    """An evidence table with the arms of a case, which hold n people, and events drawn anew."""
     like = case.scenario
     if not isinstance(like, PublishedTrials):
         raise UsageError("Published trials are drawn from PublishedTrials only")
+    if n != like.arms["n"].sum():
+        raise UsageError(f"The arms hold {int(like.arms['n'].sum())} people, so n cannot be {n}")
     rng = np.random.default_rng(seed)
     code, trials = pd.factorize(like.arms["study_id"], sort=True)
     rates = expit(logit(like.rate) + like.tau * rng.standard_normal(len(trials)))
@@ -101,15 +110,10 @@ def draw_trials(case: Case, n: int, seed: int) -> pd.DataFrame:  # noqa: ARG001 
     return like.arms.assign(events=events, proportion=events / size)
 
 
-def judge_trials(claim: str, evidence: pd.DataFrame, **options: Any) -> Any:
-    """Judge an evidence table by `ketastats.judge`, without the readings that decide nothing."""
-    return judge(claim, evidence, readings="deciding", **options)
-
-
 def _deciding(claim: Claim) -> Reading:
     reading: Reading | None = claim.primary
     if reading is None or reading.source != "evidence" or reading.method != _POOLED:
-        raise UsageError(
+        raise NoErrorRatesError(
             f"The claim {claim.id!r} is not decided by a pooled rate of published trials: give a cohort"
         )
     return reading

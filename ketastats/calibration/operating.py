@@ -98,8 +98,8 @@ class OperatingCharacteristics(TabularResult):
     or at the border). `refused` is the share of cohorts on which the judging path raised an error;
     they count under no word. `coverage` (nominally `DECISION_LEVEL`) and `bias` are those of the row
     that decides, among the `intervals` and `estimates` that there were; missing where there were
-    none. `n` is the number of patients in each cohort. `of` says what was drawn and `setting` with what;
-    all else is made from the table, so that one read back from a file is the same result.
+    none. `n` is the number of patients in each cohort. `of` says what was drawn and `setting` what that has
+    in common with the data at hand, which the table does not hold; all else is made from the table.
     """
 
     of: str = field(default="cohorts", kw_only=True)
@@ -134,7 +134,7 @@ class OperatingCharacteristics(TabularResult):
         if not cases:
             raise UsageError(f"No case here has a claim that is {which}")
         named = self.frame["claim"].nunique() > 1
-        text = " ".join(case_sentence(rows, named=named) for rows in cases)
+        text = " ".join(case_sentence(rows, self.of, named=named) for rows in cases)
         return Statement(text, WHERE[which])
 
     def display(self) -> pd.DataFrame:
@@ -164,7 +164,7 @@ class OperatingCharacteristics(TabularResult):
         heading = "Bias (error; of shares in points)" if many else "Bias (Monte Carlo error)"
         cells[heading] = bias_text(first, bare=many)
         if not many and self.frame["replicates"].nunique() > 1:
-            cells["Cohorts"] = count(first["replicates"])
+            cells["Drawn"] = count(first["replicates"])
         if self._refused:
             cells["Refused %"] = percent(first["refused"])
         # in a table as wide as this, limits may go on the next line
@@ -177,7 +177,7 @@ class OperatingCharacteristics(TabularResult):
         drawn = self.frame.assign(
             label=[self._label(row) for row in self.frame.to_dict("records")],
         )
-        return draw_error_rates(drawn, ax, nominal=ALPHA)
+        return draw_error_rates(drawn, ax, nominal=ALPHA, of=self.of)
 
     def figure_text(self) -> str:
         """Return every bar of the figure in words."""
@@ -269,6 +269,11 @@ class OperatingCharacteristics(TabularResult):
     def _refused(self) -> float:
         """Highest share of cohorts refused."""
         return float(self.frame["refused"].max())
+
+
+def of_trials(rates: OperatingCharacteristics, trials: int) -> OperatingCharacteristics:
+    """The same, said of made-up sets of published trials."""
+    return replace(rates, of=f"sets of {trials} trials", setting=OF_TRIALS)
 
 
 def operating_characteristics(

@@ -14,7 +14,7 @@ from ketastats.calibration.population import deciding_value, standardised_effect
 from ketastats.calibration.truths import Asked, Value, on_the_right_side, stated_value
 from ketastats.checks.options import require_choice
 from ketastats.claims.registry import Claim, find_claim
-from ketastats.errors import UsageError
+from ketastats.errors import NoErrorRatesError, UsageError
 from ketastats.synthetic.parameters import ARM_LAW, CATALOGUE
 from ketastats.synthetic.scenario import Scenario
 from ketastats.synthetic.truth_rows import mediator
@@ -133,7 +133,7 @@ def _moved(one: Template, which: str, target: float, n: int, seed: int) -> float
     nearest = min(found, key=lambda setting: abs(found[setting]))
     if which == "border" or not _far_enough(_border(one), found[nearest] + target, target):
         ends = sorted((found[scale(low)] + target, found[scale(high)] + target))
-        raise UsageError(
+        raise NoErrorRatesError(
             f"With visits, doses and drop-out like these, the number that decides the claim "
             f"{one.claim.id!r} lies between {ends[0]:.3g} and {ends[1]:.3g} whatever {one.lever} is: "
             f"it cannot be {target:g}"
@@ -161,8 +161,8 @@ def _border(one: Template) -> tuple[float, ...]:
 
 
 def _far_enough(border: tuple[float, ...], value: float, target: float) -> bool:
-    """Whether a value short of its target is at least half way there from the border."""
-    nearest = min(border, key=lambda end: abs(end - target))
+    """Whether a value short of its target is at least half way there from the border on its side."""
+    nearest = min(border, key=lambda end: abs(end - value))
     return (value - nearest) / (target - nearest) >= _HALF_WAY
 
 
@@ -176,9 +176,9 @@ def _require_side(one: Template, case: Case) -> None:
         low, high = one.claim.range
         right = case.which == "border" or (low < case.truth < high) == (case.which == "true")
     if not right:
-        raise UsageError(
-            f"In cohorts like this one the claim {one.claim.id!r} is not {case.which} where it should be: as "
-            "many leave, the counted difference is the other way"
+        why = ": as many leave, the counted difference is the other way" if one.lever == LAW else ""
+        raise NoErrorRatesError(
+            f"In cohorts like this one the claim {one.claim.id!r} is not {case.which} where it should be{why}"
         )
 
 

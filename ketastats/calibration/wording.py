@@ -24,16 +24,21 @@ BESIDE = "error rates"
 
 Row = Mapping[Hashable, Any]
 
-_WHERE = {**WHERE, "false": "where the claim is false"}  # the first of them names it
 _TOLD = {
-    "false": ((SUPPORTED, "called supported"),),
-    "true": ((CONTRADICTED, "contradicted"), (UNDECIDED, "left undecided")),
-    "border": ((SUPPORTED, "called supported"), (CONTRADICTED, "contradicted")),
+    "false": (SUPPORTED, UNDECIDED),
+    "border": (SUPPORTED, CONTRADICTED),
+    "true": (CONTRADICTED, UNDECIDED),
 }
+_PLACES = {
+    "false": "where the claim is false",
+    "border": "at its border",
+    "true": "where it is true",
+}
+_VERBS = {SUPPORTED: "called supported", CONTRADICTED: "contradicted", UNDECIDED: "left undecided"}
 
 
 def reader_sentence(cases: Sequence[Sequence[Row]], of: str, setting: str) -> str:
-    """How often a verdict on one claim is wrong, at each truth, without limits.
+    """How often a verdict on one claim is wrong, or none, at each truth.
 
     Parameters
     ----------
@@ -44,11 +49,10 @@ def reader_sentence(cases: Sequence[Sequence[Row]], of: str, setting: str) -> st
     """
     rows = [row for case in cases for row in case]
     many = made_text(row["replicates"] for row in rows)
-    told = [_told(case) for case in cases]
-    error = max(float(row["std_error"]) for row in rows)
+    level = level_text(rows[0]["conf_level"])
     return (
         f"How often such a verdict is wrong, in {many} made-up {of} ({count(rows[0]['n'])} patients) "
-        f"{setting}: {'; '.join(told)}. Monte Carlo error at most {percent(error)} percentage points."
+        f"{setting}: {'; '.join(_told(case) for case in cases)}. In brackets, {level} Monte Carlo limits."
     )
 
 
@@ -59,13 +63,22 @@ def made_text(replicates: Iterable[float]) -> str:
 
 
 def _told(case: Sequence[Row]) -> str:
+    """What happens at one truth; a wrong word with its limits."""
     first, by_word = case[0], {str(row["word"]): row for row in case}
-    which = str(first["which"])
-    rates = [f"{said} in {percent(by_word[word]['estimate'])}%" for word, said in _TOLD[which]]
+    rates = [_rate(by_word[word]) for word in _TOLD[str(first["which"])]]
     if first["refused"] > 0:
         rates.append(f"refused in {percent(first['refused'])}%")
+    measure = MEASURES.get(str(first["measure"]))
+    noun = "value" if measure is None else measure.noun
     value = value_text(first["truth"], str(first["measure"]))
-    return f"{_WHERE[which]} (true value {value}), {' and '.join(rates)}"
+    return f"{_PLACES[str(first['which'])]} (true {noun} {value}), {' and '.join(rates)}"
+
+
+def _rate(row: Row) -> str:
+    said = f"{_VERBS[str(row['word'])]} in {percent(row['estimate'])}%"
+    if not row["wrong"]:
+        return said
+    return f"{said} ({percent(row['conf_low'])} to {percent(row['conf_high'])})"
 
 
 def value_text(value: float, measure: str) -> str:
@@ -76,7 +89,7 @@ def value_text(value: float, measure: str) -> str:
     return number(value) if known is None else f"{known.form(value)}{known.unit}"
 
 
-def case_sentence(rows: Sequence[Row], *, named: bool) -> str:
+def case_sentence(rows: Sequence[Row], of: str, *, named: bool) -> str:
     """Every rate at one truth with its limits, coverage and bias."""
     first, by_word = rows[0], {str(row["word"]): row for row in rows}
     said = f"{level_text(first['conf_level'])} Monte Carlo limits "
@@ -91,7 +104,7 @@ def case_sentence(rows: Sequence[Row], *, named: bool) -> str:
     claim = f"{first['claim']}, at" if named else "At"
     text = (
         f"{claim} n = {count(first['n'])} {WHERE[str(first['which'])]} (true value "
-        f"{value_text(first['truth'], str(first['measure']))}): {', '.join(rates)} of cohorts"
+        f"{value_text(first['truth'], str(first['measure']))}): {', '.join(rates)} of {of}"
     )
     if first["refused"] > 0:
         text += f"; refused in {percent(first['refused'])}%"

@@ -29,7 +29,9 @@ _COLOURS = {
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
-def draw_error_rates(frame: pd.DataFrame, ax: Axes | None = None, *, nominal: float) -> Axes:
+def draw_error_rates(
+    frame: pd.DataFrame, ax: Axes | None = None, *, nominal: float, of: str = "cohorts"
+) -> Axes:
     """Draw one stacked bar per case, supported from the left and contradicted from the right.
 
     Where a word would be wrong, a line stands at the nominal rate from its edge, and the rate is
@@ -42,6 +44,8 @@ def draw_error_rates(frame: pd.DataFrame, ax: Axes | None = None, *, nominal: fl
     ax : Axes, optional
     nominal : float
         The rate that a wrong word may have.
+    of : str
+        What was drawn.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def draw_error_rates(frame: pd.DataFrame, ax: Axes | None = None, *, nominal: fl
     axes.set_xlim(0, 100)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("Share of cohorts (%)")
+    axes.set_xlabel(f"Share of {of} (%)")
     seen = [word for word in _COLOURS if _highest(frame, word) > 0]
     _explain(axes, seen, nominal)
     canvas = axes.get_figure(root=True)

@@ -31,6 +31,15 @@ def chance_per_dose(scenario: Scenario, arms: Sequence[str], name: str) -> Float
     return np.where(inside, odds / (1 + odds), p)
 
 
+def first_dose_chance(scenario: Scenario, arms: Sequence[str], name: str) -> Floats:
+    """Chance of an episode after the first dose of each arm; 0 without one, as of a daily medicine."""
+    given = [
+        scenario.value("arm.doses", arm) > 0 and scenario.word("arm.daily", arm) == "no"
+        for arm in arms
+    ]
+    return np.where(given, chance_per_dose(scenario, arms, name), 0.0)
+
+
 def mean_chance_per_dose(scenario: Scenario, arms: Sequence[str], name: str) -> Floats:
     """The same over all patients, by Gauss-Hermite quadrature where they differ.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ketastats.instruments.registry import instrument as find_instrument
-from ketastats.synthetic.chances import chance_per_dose, shifted
+from ketastats.synthetic.chances import first_dose_chance, shifted
 from ketastats.synthetic.scenario import Scenario
 
 Floats = NDArray[np.float64]
@@ -177,11 +177,7 @@ def _reactions(
     name = scenario.values.get(("mediator.event", ""))
     if name is None:
         return prone, lambda _: np.zeros(n, dtype=bool)
-    doses = [
-        scenario.value("arm.doses", one) > 0 and scenario.word("arm.daily", one) == "no"
-        for one in arms
-    ]
-    chances = np.where(doses, chance_per_dose(scenario, arms, str(name)), 0.0)
+    chances = first_dose_chance(scenario, arms, str(name))
     uniform = for_mediator.random(n)
 
     def react(under: str | None) -> Bools:

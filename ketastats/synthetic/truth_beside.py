@@ -38,10 +38,10 @@ _ANY, _WORSE, _LASTING = "any", "any moderate or severe", f"beyond {LASTING_DAYS
 
 def event_rows(made: MadeUp) -> list[TruthRow]:
     """Incidence of side effects by arm and its differences, chances per dose, and how episodes are."""
-    table = side_effects(made.scenario, made.patients, made.course, made.streams[8])
-    if table.empty:
-        return []
     names = made.scenario.in_order("event")
+    if not names:
+        return []
+    table = side_effects(made.scenario, made.patients, made.course, made.streams[8])
     rows = _chances(made)
     mild = (table["aesev"] == "MILD").to_numpy()
     length = (table["end"] - table["astrlt"]).to_numpy()

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ketastats.synthetic.chances import chance_per_dose
+from ketastats.synthetic.chances import first_dose_chance
 from ketastats.synthetic.cohort import MadeUp, make_up
 from ketastats.synthetic.patients import Reactions
 from ketastats.synthetic.scenario import Scenario
@@ -174,19 +174,13 @@ def _minus(one: _Means, other: _Means) -> _Means:
     return one[0] - other[0], one[1] + other[1]
 
 
-def _chances(scenario: Scenario, pair: Pair) -> tuple[float, float] | None:
-    """Chances of the mediating side effect with the first dose; None where there is none."""
+def _differ(scenario: Scenario, pair: Pair) -> bool:
+    """Whether the mediating side effect, if there is one, is likelier with the first dose of one arm."""
     name = scenario.values.get(("mediator.event", ""))
     if name is None:
-        return None
-    first, second = chance_per_dose(scenario, pair, str(name))
-    return float(first), float(second)
-
-
-def _differ(scenario: Scenario, pair: Pair) -> bool:
-    chances = _chances(scenario, pair)
-    daily = [scenario.word("arm.daily", arm) for arm in pair]
-    return chances is not None and (chances[0] != chances[1] or daily[0] != daily[1])
+        return False
+    first, second = first_dose_chance(scenario, pair, str(name))
+    return bool(first != second)
 
 
 def _works(scenario: Scenario, pair: Pair) -> bool:

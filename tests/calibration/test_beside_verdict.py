@@ -14,6 +14,12 @@ from ketastats.calibration.beside_verdict import (
 )
 from ketastats.resources import shipped
 
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
 QUESTIONS = shipped_questions()
 
 
@@ -83,8 +89,34 @@ def test_another_arm_or_file_is_another_question():
     claim = "conventional-relief-30-40"
     assert stored_beside(claim, trial, **asked) is not None
     assert stored_beside(claim, trial, arm="PLACEBO", visit="Week 6") is None
-    other = ks.Cohort(trial.subjects, scores=trial.scores, provenance="public", name="copy")
-    assert question_key(ks.find_claim(claim), other, **asked) is None  # made in memory, of no file
+    arms = trial.subjects["trt01a"].map({"DRUG": "PLACEBO", "PLACEBO": "DRUG"})
+    halved = trial.scores.assign(aval=trial.scores["aval"] / 2)
+    for changed in ({"subjects": trial.subjects.assign(trt01a=arms)}, {"scores": halved}):
+        tables = {"subjects": trial.subjects, "scores": trial.scores, **changed}
+        other = ks.Cohort(
+            **tables, windows=trial.windows, provenance="public", sources=trial.sources
+        )
+        assert stored_beside(claim, other, **asked) is None
+
+
+def test_so_many_rates_as_are_asked_for_are_made_whatever_is_stored():
+    found = ks.error_rates("conventional-relief-30-40", replicates=3, workers=1)
+    assert set(found.to_frame()["replicates"]) == {3}
+    assert set(ks.error_rates("conventional-relief-30-40").to_frame()["replicates"]) == {500}
+
+
+def test_rates_are_not_told_beside_a_verdict_on_other_data():
+    trial, course = ks.load_antidepressant_trial(), ks.load_synthetic_course()
+    asked = {"arm": "DRUG", "visit": "Week 6"}
+    verdict = ks.judge("conventional-relief-30-40", trial, **asked)
+    with pytest.raises(ks.UsageError, match="The verdict is on a cohort"):
+        ks.error_rate_statement(verdict)
+    with pytest.raises(ks.UsageError, match="on another cohort"):
+        ks.error_rate_statement(verdict, course, arm="KETAMINE")
+    with pytest.raises(ks.UsageError, match="on published evidence"):
+        ks.error_rate_statement(ks.judge("conventional-relief-30-40"), trial, **asked)
+    with pytest.raises(ks.UsageError, match="did you mean"):
+        ks.error_rate_statement(verdict, trial, arm="DRUGG", visit="Week 6")
 
 
 def test_what_is_not_stored_is_worked_out():
@@ -107,7 +139,7 @@ def test_beside_a_verdict_that_was_capped_the_sentence_begins_with_that():
     verdict = ks.judge("conventional-relief-30-40", trial, arm="DRUG", visit="Week 6")
     assert verdict.word == "not_testable"
     said = ks.error_rate_statement(verdict, trial, arm="DRUG", visit="Week 6")
-    assert said.text.startswith("Were it testable in these patients")
+    assert said.text.startswith("Were such patients what the claim is about")
     assert said.word == "error rates"
 
 
@@ -139,4 +171,4 @@ def test_rates_of_several_claims_have_a_sentence_too():
     one = many.of_claim("medicines-take-weeks")
     assert "made-up cohorts (100 patients)" in one.statement().text
     capped = said_beside(ks.judge("medicines-take-weeks"), one)
-    assert capped.text.startswith("Were it testable")
+    assert capped.text.startswith("Were such patients")

@@ -10,7 +10,7 @@ from ketastats.calibration.population import (
     deciding_value,
     standardised_effect,
 )
-from ketastats.calibration.settling import settle
+from ketastats.calibration.settling import _far_enough, settle
 from ketastats.claims.judge import JUDGED_KINDS
 from ketastats.synthetic.cohort import make_up
 
@@ -101,6 +101,16 @@ def test_a_truth_that_is_nearly_reached_is_taken_as_far_as_it_goes_and_told():
     weaker["arm.step[KETAMINE]"] = 0.45
     with pytest.raises(ks.UsageError, match=r"it cannot be 0\.65"):
         settle(one.replaced(one.scenario.changed(weaker)), "true", n=5_000)
+
+
+def test_half_way_is_counted_from_the_border_on_the_side_of_the_value():
+    claimed = (0.3, 0.4)
+    assert _far_enough(claimed, 0.375, 0.35)
+    assert _far_enough(claimed, 0.325, 0.35)
+    for short in (0.399, 0.301, 0.45, 0.2):
+        assert not _far_enough(claimed, short, 0.35)
+    assert _far_enough(claimed, 0.46, 0.5)
+    assert not _far_enough(claimed, 0.41, 0.5)
 
 
 def test_a_drawn_cohort_holds_the_arms_of_the_case_and_no_other():

@@ -174,7 +174,7 @@ def test_a_case_whose_every_cohort_is_refused_is_an_error_with_the_reason():
     def never(claim, cohort, **options):
         raise ks.UsageError("There is no arm called B. Name another")
 
-    with pytest.raises(ks.UsageError, match=r"Every cohort was refused.*no arm called B"):
+    with pytest.raises(ks.UsageError, match=r"Every one drawn was refused.*no arm called B"):
         counted(CASES[0], 50, replicates=10, judge=never)
 
 

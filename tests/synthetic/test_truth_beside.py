@@ -187,3 +187,13 @@ def test_readings_and_lengths_count_as_they_are_rounded(scenario):
     rows = true_values(scenario.changed(sharp), n=100, estimands=BESIDE[-2:])
     ketamine = rows[(rows["arm"] == "KETAMINE") & ~rows["endpoint"].str.startswith("dia", na=False)]
     assert ketamine["value"].tolist() == [0.0, 1.0]
+
+
+def test_side_effects_that_nobody_has_have_truths_of_nought():
+    scenario = load_scenario("ketamine_trd")
+    none = {key: 0.0 for key in scenario.values if key[0] == "event.share"}
+    table = true_values(scenario.changed(none), n=1_000)
+    for estimand in ("event_chance_per_dose", "event_incidence", "event_incidence_difference"):
+        values = table.loc[table["estimand"] == estimand, "value"]
+        assert len(values)
+        assert (values == 0).all()

@@ -221,3 +221,24 @@ def test_a_slope_on_what_does_not_vary_does_not_exist(pair):
     table = true_values(scenario, n=200, estimands=[PATHS[0]])
     assert table["value"].isna().all()
     assert len(table) == len(scenario.members("visit"))
+
+
+@pytest.mark.parametrize(("doses", "other"), [(6, 0.1), (0, 0.5)])
+def test_what_goes_through_a_side_effect_is_its_gain_times_the_difference_in_its_chance(
+    plain, doses, other
+):
+    changes = {"mediator.event": "Dissociation", "mediator.gain": 0.2, "arm.dose[MIDAZOLAM]": 0.5}
+    changes |= {"event.share[KETAMINE/Dissociation]": 0.5, "arm.doses[MIDAZOLAM]": doses}
+    through = plain.changed({**changes, "event.share[MIDAZOLAM/Dissociation]": other})
+    row = row_of(
+        true_values(through, n=N, estimands=["mediated_by_side_effects"]),
+        "mediated_by_side_effects",
+        arm="KETAMINE",
+        visit=LATE,
+    )
+    mean, error = mean_score(through)
+    chance = 0.5 - (other if doses else 0.0)  # without a dose nobody has it
+    assert row["value"] == pytest.approx(
+        -0.2 * chance * mean, abs=4 * (row["std_error"] + error) + 0.02
+    )
+    assert row["method"] == "simulated"
