@@ -132,7 +132,7 @@ def said_beside(verdict: Verdict, rates: OperatingCharacteristics) -> Statement:
 def stored_beside(
     claim: str | Claim, data: Cohort | pd.DataFrame | None, **chosen: str | None
 ) -> OperatingCharacteristics | None:
-    """The rates stored for the same claim, files and options; None if there are none."""
+    """The rates stored for the same claim, data and options; None if there are none."""
     found = find_claim(claim) if isinstance(claim, str) else claim
     place = shipped(*STORED)
     key = question_key(found, data, **chosen)

@@ -138,7 +138,7 @@ def template_of_any(claim: str | Claim) -> Template:
     """
     found = find_claim(claim if isinstance(claim, str) else claim.id)
     if not isinstance(claim, str) and claim.facts != found.facts:
-        raise UsageError(
+        raise NoErrorRatesError(
             f"The claim {found.id!r} differs from the registered one, which has the cases"
         )
     table = _templates()

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
+CLAIM = ks.find_claim("conventional-relief-30-40")
 QUESTIONS = shipped_questions()
 
 
@@ -146,6 +148,8 @@ def test_beside_a_verdict_that_was_capped_the_sentence_begins_with_that():
 def test_where_no_rates_can_be_given_the_reason_stands_instead():
     unjudged = ks.error_rate_statement(ks.judge("all-routes-work"))
     assert unjudged.text.startswith("How often such a verdict is wrong is not known.")
+    own = replace(CLAIM, facts={**CLAIM.facts, "range": [0.2, 0.3]})
+    assert "differs from the registered one" in ks.error_rate_statement(ks.judge(own)).text
     trial = ks.load_antidepressant_trial()
     chosen = {"arm": "DRUG", "instrument": "hamd17"}
     hours = ks.judge("onset-hours-to-days", trial, treatment="ketamine", **chosen)
