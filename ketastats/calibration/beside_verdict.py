@@ -13,7 +13,11 @@ from ketastats.calibration.at_hand import calibrate
 from ketastats.calibration.cases import claims_with_cases, template
 from ketastats.calibration.judging import SEED
 from ketastats.calibration.on_published import cases_on_published
-from ketastats.calibration.operating import OWN, OperatingCharacteristics, of_trials
+from ketastats.calibration.operating import (
+    OperatingCharacteristics,
+    of_trials,
+    rates_from_table,
+)
 from ketastats.calibration.replicates import content_key, default_cache
 from ketastats.calibration.wording import BESIDE
 from ketastats.claims.registry import Claim, find_claim
@@ -24,7 +28,7 @@ from ketastats.errors import NoErrorRatesError, UsageError
 from ketastats.loaders.cohort_files import load_cohort
 from ketastats.provenance import source_of_file
 from ketastats.resources import shipped
-from ketastats.results import Statement, in_shared_words
+from ketastats.results import Statement
 
 _QUESTIONS = ("data", "calibration", "shipped_questions.csv")
 _PUBLISHED = "published evidence"
@@ -134,17 +138,15 @@ def stored_beside(
 ) -> OperatingCharacteristics | None:
     """The rates stored for the same claim, data and options; None if there are none."""
     found = find_claim(claim) if isinstance(claim, str) else claim
-    place = shipped(*STORED)
     key = question_key(found, data, **chosen)
+    if key is None:
+        return None
+    place = shipped(*STORED)
     table = pd.read_csv(place)
-    mine = table[table["question"] == key].drop(columns="question") if key else table.iloc[:0]
+    mine = table[table["question"] == key].drop(columns="question")
     if mine.empty:
         return None
-    rows = [{str(name): value for name, value in row.items()} for row in mine.to_dict("records")]
-    rates = OperatingCharacteristics(
-        in_shared_words(rows, own=OWN).astype({"wrong": "boolean"}),
-        sources=(source_of_file(place),),
-    )
+    rates = rates_from_table(mine, [source_of_file(place)])
     if isinstance(data, Cohort):
         return rates
     return of_trials(rates, cases_on_published(found, data)[2])

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ketastats.calibration.cases import Template, claims_with_cases, template
-from ketastats.calibration.operating import OWN as RATE_COLUMNS
-from ketastats.calibration.operating import OperatingCharacteristics
+from ketastats.calibration.operating import OperatingCharacteristics, rates_from_table
 from ketastats.claims.judge import judge
 from ketastats.claims.measures import MEASURES
 from ketastats.claims.registry import Claim, load_claims
 from ketastats.claims.standing import CONTRADICTED, DECISION_LEVEL, SUPPORTED, UNDECIDED
 from ketastats.cohort.cohort import Cohort
 from ketastats.errors import KetastatsError, UsageError
-from ketastats.provenance import source_of_file, with_sources
+from ketastats.provenance import source_of_file
 from ketastats.resources import shipped
 from ketastats.results import Statement, TabularResult, count, in_shared_words, level_text, percent
 
@@ -175,11 +174,7 @@ def judge_every_claim(cohort: Cohort, rates: OperatingCharacteristics | None = N
 def stored_error_rates() -> OperatingCharacteristics:
     """The error rates that are stored for the shipped synthetic cohort."""
     place = shipped(*_RATES)
-    source = source_of_file(place)
-    table = with_sources(pd.read_csv(place), [source])
-    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-    frame = in_shared_words(rows, own=RATE_COLUMNS).astype({"wrong": "boolean"})
-    return OperatingCharacteristics(frame, sources=(source,))
+    return rates_from_table(pd.read_csv(place), [source_of_file(place)])
 
 
 def _row(claim: Claim, cohort: Cohort, rates: OperatingCharacteristics) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
@@ -44,6 +44,7 @@ from ketastats.claims.standing import (
     WORDS,
 )
 from ketastats.errors import UsageError
+from ketastats.provenance import Source
 from ketastats.results import (
     Statement,
     TabularResult,
@@ -269,6 +270,13 @@ class OperatingCharacteristics(TabularResult):
     def _refused(self) -> float:
         """Highest share of cohorts refused."""
         return float(self.frame["refused"].max())
+
+
+def rates_from_table(table: pd.DataFrame, sources: Iterable[Source]) -> OperatingCharacteristics:
+    """The rates that a stored table holds, and the files it came from."""
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    frame = in_shared_words(rows, own=OWN).astype({"wrong": "boolean"})
+    return OperatingCharacteristics(frame, sources=tuple(sources))
 
 
 def of_trials(rates: OperatingCharacteristics, trials: int) -> OperatingCharacteristics:
